@@ -1,0 +1,1 @@
+"""The bundle file: written once, read once."""

@@ -1,0 +1,1 @@
+"""Schema and data of a service's database."""

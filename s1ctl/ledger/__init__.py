@@ -1,0 +1,1 @@
+"""Memory of a site: SQLite ledger and release store."""

@@ -1,0 +1,1 @@
+"""OCI words and wire: digests, references, manifests, layouts, registries."""

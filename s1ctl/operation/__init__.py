@@ -1,0 +1,1 @@
+"""The only loop that changes a site."""

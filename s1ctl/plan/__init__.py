@@ -1,0 +1,1 @@
+"""Pure planning: no files, no network, no clock."""

@@ -1,0 +1,52 @@
+"""A plan: stage and hops, with the digest by which it is approved."""
+
+from typing import Literal
+
+from s1ctl.canonical import canonical_json
+from s1ctl.oci.digest import Digest
+from s1ctl.plan.steps import AnyStep
+from s1ctl.shape import Value, plain
+
+Verb = Literal["install", "upgrade", "rollback"]
+
+
+class SecretUse(Value):
+    """A secret setting as a plan holds it: where from, which version, and its HMAC."""
+
+    version: int
+    fingerprint: str
+
+
+class Settings(Value):
+    """The settings of one release at this site; secrets only by version and HMAC."""
+
+    values: dict[str, str]
+    secrets: dict[str, SecretUse]
+
+
+class Hop(Value):
+    """The steps that bring the site to one release, and why this release is on the path."""
+
+    to: Digest
+    version: str
+    steps: tuple[AnyStep, ...]
+    why: str
+    settings: Settings
+
+
+class Plan(Value):
+    """All that an operation will do; computed without any I/O."""
+
+    schema: Literal[1] = 1
+    verb: Verb
+    site: str
+    target_id: str
+    start: Digest | None
+    start_version: str | None
+    stage: tuple[AnyStep, ...]
+    hops: tuple[Hop, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """sha256 over the canonical JSON of the whole plan: no fact, time or size is in it."""
+        return Digest.of(canonical_json(plain(self)))

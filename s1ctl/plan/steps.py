@@ -1,0 +1,123 @@
+"""The steps a plan is made of: plain values that hold all that acting needs to know."""
+
+from typing import Literal
+
+from s1ctl.oci.digest import Digest
+from s1ctl.release.manifest import Phase, Role
+from s1ctl.shape import Value
+
+
+class Step(Value, tag_field="kind"):
+    """A step; `kind` and `v` let an older or newer s1ctl tell whether it knows it."""
+
+    v: Literal[1] = 1
+
+
+class Placement(Value):
+    """One replica's container name and fixed address (None on the host's network)."""
+
+    replica: int
+    container: str
+    address: str | None
+
+
+class Instance(Value):
+    """A unit as it runs or shall run: which release, and where each replica is."""
+
+    unit: str
+    release: Digest
+    version: str
+    placements: tuple[Placement, ...]
+
+
+class LoadRelease(Step, tag="load-release"):
+    """Have the release in store and registry."""
+
+    release: Digest
+    version: str
+
+
+class CheckSite(Step, tag="check-site"):
+    """Judge the site for every release of the path; always run."""
+
+    releases: tuple[Digest, ...]
+    staged: bool = False
+
+
+class PullImages(Step, tag="pull-images"):
+    """Have every image of the release in the engine; references are `HOST/REPOSITORY@DIGEST`."""
+
+    release: Digest
+    version: str
+    references: tuple[str, ...]
+
+
+class Prepare(Step, tag="prepare"):
+    """Have network, volumes, secrets and the missing data units; wait until those are ready."""
+
+    release: Digest
+    version: str
+    data: tuple[Instance, ...]
+
+
+class RecordPoint(Step, tag="record-point"):
+    """Record what runs now, so that it can be gone back to; copies no data."""
+
+    point: str
+    release: Digest | None
+    running: tuple[Instance, ...]
+
+
+class BackUp(Step, tag="back-up"):
+    """Dump one database into `state/points/POINT/DATABASE.dump`."""
+
+    point: str
+    database: str
+    release: Digest
+
+
+class ApplyRevision(Step, tag="apply-revision"):
+    """Apply one migration revision of the release to its database."""
+
+    database: str
+    revision: str
+    phase: Phase
+    release: Digest
+
+
+class Roll(Step, tag="roll"):
+    """Replace a unit: `former` (None: nothing ran) by `to`."""
+
+    role: Role
+    replace: Literal["rolling", "recreate"]
+    to: Instance
+    former: Instance | None = None
+
+
+class Retire(Step, tag="retire"):
+    """Stop a unit that the release no longer has."""
+
+    role: Role
+    former: Instance
+
+
+class Soak(Step, tag="soak"):
+    """Watch the platform for a while; any unit that is not healthy fails the hop."""
+
+    seconds: int
+    instances: tuple[Instance, ...]
+
+
+class RecordRelease(Step, tag="record-release"):
+    """Record the release as installed, and remove the stopped containers of the former one."""
+
+    release: Digest
+    version: str
+    instances: tuple[Instance, ...]
+    former: Digest | None = None
+
+
+AnyStep = (
+    LoadRelease | CheckSite | PullImages | Prepare | RecordPoint | BackUp | ApplyRevision | Roll
+    | Retire | Soak | RecordRelease
+)  # fmt: skip

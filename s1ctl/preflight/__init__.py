@@ -1,0 +1,1 @@
+"""Collect facts, then judge them."""

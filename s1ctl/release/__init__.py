@@ -1,0 +1,1 @@
+"""What a release says: manifest, settings, Compose file, path rules. No network."""

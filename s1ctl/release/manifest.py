@@ -1,0 +1,163 @@
+"""The release manifest: what a signed release says of itself (the predicate of its statement)."""
+
+from typing import Annotated, Literal, TypeVar
+
+from msgspec import Meta, field
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from s1ctl.oci.digest import Digest
+from s1ctl.shape import Value
+
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
+Named = TypeVar("Named", "Image", "Unit")
+Role = Literal["data", "app", "edge"]
+Phase = Literal["expand", "backfill", "enforce", "contract"]
+BlobKind = Literal[
+    "oci-manifest", "oci-config", "oci-layer", "chart", "compose", "migration", "checks", "sbom",
+    "provenance", "signature", "api", "docs", "tool",
+]  # fmt: skip
+
+
+class Blob(Value):
+    """A blob of the bundle; `path` where it is a file of a tree (`migrations/console/0001.py`)."""
+
+    digest: Digest
+    size: Annotated[int, Meta(ge=0)]
+    kind: BlobKind
+    path: str | None = None
+
+
+class Image(Value):
+    """An image: `digest` of its manifest or index, pushed to `repository` under `tags`."""
+
+    name: Name
+    digest: Digest
+    platforms: tuple[str, ...]
+    repository: str
+    tags: tuple[str, ...]
+    ref: str | None = None
+
+
+class Setting(Value):
+    """A value that a site may give; `secret` ones are files, generated where `generate` is set."""
+
+    name: Name
+    kind: Literal["text", "int", "bool", "port", "secret"]
+    default: str | int | bool | None = None
+    required: bool = False
+    generate: Annotated[int, Meta(ge=8, le=1024)] | None = None
+    note: str = ""
+
+
+class Health(Value):
+    """Paths and port at which a unit tells that it is ready, alive, and which version it is."""
+
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    ready: str
+    live: str | None = None
+    version: str | None = None
+
+
+class Unit(Value):
+    """What a hop replaces as one: a Compose service (source: the Compose file's digest)."""
+
+    name: Name
+    target: Literal["docker"]
+    role: Role
+    source: Digest
+    images: tuple[Name, ...]
+    replicas: Annotated[int, Meta(ge=1, le=16)] = 1
+    replace: Literal["rolling", "recreate"] = "rolling"
+    health: Health | None = None
+    drain_s: Annotated[int, Meta(ge=0, le=3600)] = 10
+    needs: tuple[Name, ...] = ()
+    settings: tuple[Name, ...] = ()
+
+
+class Revision(Value):
+    """One migration of a database's linear lineage; `digest` is that of its file's bytes."""
+
+    id: str
+    phase: Phase
+    release: Version
+    digest: Digest
+
+
+class Access(Value):
+    """How a service's database is reached: names, and the secret setting with the password."""
+
+    dbname: str
+    user: str
+    password: Name
+    port: Annotated[int, Meta(ge=1, le=65535)] = 5432
+
+
+class Schema(Value):
+    """A database and its whole lineage so far, oldest revision first."""
+
+    database: Name
+    engine: Literal["postgresql"]
+    access: Access
+    revisions: tuple[Revision, ...]
+
+
+class Edge(Value):
+    """A release of the product known when this one was built, for the graph of paths."""
+
+    version: Version
+    sources: SpecifierSet = field(name="from")
+    stop: bool = False
+    bytes: Annotated[int, Meta(ge=0)] = 0
+
+
+class UpgradeRules(Value):
+    """From which versions this release can be reached in one hop, and the graph known so far."""
+
+    sources: SpecifierSet = field(name="from")
+    stop: bool = False
+    known: tuple[Edge, ...] = ()
+
+
+class Requires(Value):
+    """What the release asks of its site."""
+
+    s1ctl: SpecifierSet = field(default_factory=SpecifierSet)
+    engine: SpecifierSet = field(default_factory=lambda: SpecifierSet(">=20.10.10"))
+    postgresql: SpecifierSet = field(default_factory=SpecifierSet)
+    memory_mib: Annotated[int, Meta(ge=0)] = 0
+    disk_mib: Annotated[int, Meta(ge=0)] = 0
+
+
+class ReleaseManifest(Value):
+    """Everything a release is; its blobs in the order in which they lie in the bundle."""
+
+    schema: Literal[1]
+    product: Name
+    channel: Name
+    version: Version
+    sequence: Annotated[int, Meta(ge=1)]
+    issued: str
+    requires: Requires
+    blobs: tuple[Blob, ...]
+    images: tuple[Image, ...]
+    compose: Digest
+    units: tuple[Unit, ...]
+    settings: tuple[Setting, ...]
+    schemas: tuple[Schema, ...]
+    upgrade: UpgradeRules
+
+    def unit(self, name: str) -> Unit:
+        """Find a unit; raises `KeyError`."""
+        return _find(self.units, name)
+
+    def image(self, name: str) -> Image:
+        """Find an image; raises `KeyError`."""
+        return _find(self.images, name)
+
+
+def _find(items: tuple[Named, ...], name: str) -> Named:
+    for item in items:
+        if item.name == name:
+            return item
+    raise KeyError(name)

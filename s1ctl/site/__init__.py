@@ -1,0 +1,1 @@
+"""What a site says and is: its file, secrets, facts."""

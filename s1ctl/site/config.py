@@ -1,0 +1,164 @@
+"""The site file: what the operator says of this site, read strictly."""
+
+import ipaddress
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from s1ctl.errors import InputOutputFailed, UsageError
+from s1ctl.release.manifest import Name
+from s1ctl.shape import Value
+from s1ctl.site.secrets import SecretSource
+from s1ctl.strict_yaml import Document, parse_yaml
+
+Text = Annotated[str, Meta(min_length=1)]
+SiteName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,30}\Z")]
+Consent = Literal["host-network", "cap-add"]
+
+
+class Target(Value):
+    """The engine of this host, and the free subnet in which the site's network is made."""
+
+    kind: Literal["docker"]
+    network: Text
+    socket: Text = "/var/run/docker.sock"
+
+    @property
+    def subnet(self) -> ipaddress.IPv4Network:
+        """The subnet of the site's network; `read_site` has checked it."""
+        return ipaddress.IPv4Network(self.network)
+
+
+class RegistryAccess(Value):
+    """The site's private registry; `url` may end in a path that prefixes every repository."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://[^/@\s]+(/[a-z0-9._/-]*)?\Z")]
+    ca: Text | None = None
+    user: Text | None = None
+    password: SecretSource | None = None
+
+    @property
+    def host(self) -> str:
+        """`HOST:PORT`, as an image reference begins."""
+        return self.url.split("/")[2]
+
+    @property
+    def prefix(self) -> str:
+        """The path before every repository, without slashes at its ends."""
+        return "/".join(self.url.split("/")[3:]).strip("/")
+
+
+class DatabaseAccess(Value):
+    """Where a database is: a `data` unit of the platform, or a URL kept as a secret."""
+
+    service: Name | None = None
+    url: SecretSource | None = None
+
+
+class BackupPolicy(Value):
+    """When databases are dumped, and how."""
+
+    when: Literal["always", "contract"] = "always"
+    how: Literal["dump"] = "dump"
+
+
+class Policy(Value):
+    """What this site asks of an operation."""
+
+    soak_s: Annotated[int, Meta(ge=0, le=86400)] = 60
+    max_stall_ms: Annotated[int, Meta(ge=10, le=60000)] = 100
+    ready_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 120
+    backup: BackupPolicy = BackupPolicy()
+    keep_points: Annotated[int, Meta(ge=1, le=100)] = 3
+
+
+class TrustPolicy(Value):
+    """Which product and channel may be installed here."""
+
+    product: Name
+    channel: Name
+
+
+class Site(Value):
+    """A site: everything s1ctl is told about it. Secrets are named here, never held."""
+
+    version: Literal[1]
+    name: SiteName
+    target: Target
+    registry: RegistryAccess
+    trust: TrustPolicy
+    databases: dict[str, DatabaseAccess] = {}
+    values: dict[str, str | int | bool] = {}
+    policy: Policy = Policy()
+    state_dir: Text = "/var/lib/s1ctl"
+    allow: dict[str, tuple[Consent, ...]] = {}
+    media: tuple[Text, ...] = ()
+
+    @property
+    def state(self) -> Path:
+        """The state directory."""
+        return Path(self.state_dir)
+
+
+def read_site(path: Path) -> Site:
+    """Read and check the site file at `path`.
+
+    Raises `UsageError` with line and column; S1-U10 when group or world may write the file, since
+    `cmd:` sources run as the operator.
+    """
+    try:
+        with path.open("rb") as file:
+            _check_mode(os.fstat(file.fileno()).st_mode, path)
+            raw = file.read()
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no site file at `{path}`",
+            code="S1-U11",
+            hint="run `s1ctl init` to write one, or name one with `--site FILE`",
+        ) from None
+    except OSError as error:
+        raise InputOutputFailed(
+            f"`{path}` cannot be read: {error.strerror}",
+            code="S1-I01",
+            hint="check its owner and mode",
+        ) from None
+    document = parse_yaml(raw, name=str(path))
+    site = document.parse(Site)
+    _check_network(document, site)
+    _check_databases(document, site)
+    return site
+
+
+def _check_mode(mode: int, path: Path) -> None:
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UsageError(
+            f"`{path}` may be written by others (mode {mode & 0o777:04o})",
+            code="S1-U10",
+            hint=f"run `chmod go-w {path}`",
+        )
+
+
+def _check_network(document: Document, site: Site) -> None:
+    try:
+        subnet = ipaddress.IPv4Network(site.target.network)
+    except ValueError as error:
+        raise document.refuse("$.target.network", f"`{site.target.network}`: {error}") from None
+    if subnet.prefixlen > 27:
+        raise document.refuse(
+            "$.target.network",
+            f"`{subnet}` has {subnet.num_addresses} addresses; 32 are the least",
+            hint="give a network of /27 or larger, such as 10.97.0.0/24",
+        )
+
+
+def _check_databases(document: Document, site: Site) -> None:
+    for name, access in site.databases.items():
+        if (access.service is None) == (access.url is None):
+            raise document.refuse(
+                f"$.databases.{name}",
+                f"database `{name}` needs either `service` or `url`",
+                hint=f"write `{name}: {{service: UNIT}}` or `{name}: {{url: file:/path}}`",
+            )

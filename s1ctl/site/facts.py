@@ -1,0 +1,21 @@
+"""Facts about a site: measured values, each with its source; an unknown one is an entry too."""
+
+from s1ctl.shape import Value
+
+Plain = str | int | float | bool | None | tuple["Plain", ...] | dict[str, "Plain"]
+
+
+class Fact(Value):
+    """One measurement. `value` is None and `error` says why where it could not be made."""
+
+    value: object = None
+    unit: str = ""
+    source: str = ""
+    error: str | None = None
+
+
+class Facts(Value):
+    """Everything collected for one judgement; `taken_at` is ISO 8601 in UTC."""
+
+    taken_at: str
+    items: dict[str, Fact]

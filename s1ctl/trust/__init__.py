@@ -1,0 +1,1 @@
+"""Signatures over bytes: keys, envelopes, roots. Knows nothing of bundles."""
