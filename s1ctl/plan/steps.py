@@ -22,12 +22,16 @@ class Placement(Value):
 
 
 class Instance(Value):
-    """A unit as it runs or shall run: which release, and where each replica is."""
+    """A unit as it runs or shall run: which release, and where each replica is.
+
+    `fingerprint` covers image, configuration, settings and secrets: equal ones need no roll.
+    """
 
     unit: str
     release: Digest
     version: str
     placements: tuple[Placement, ...]
+    fingerprint: str = ""
 
 
 class LoadRelease(Step, tag="load-release"):
@@ -41,7 +45,6 @@ class CheckSite(Step, tag="check-site"):
     """Judge the site for every release of the path; always run."""
 
     releases: tuple[Digest, ...]
-    staged: bool = False
 
 
 class PullImages(Step, tag="pull-images"):
@@ -109,12 +112,16 @@ class Soak(Step, tag="soak"):
 
 
 class RecordRelease(Step, tag="record-release"):
-    """Record the release as installed, and remove the stopped containers of the former one."""
+    """Record the release as installed, and remove the stopped containers of the former one.
+
+    `point` is the one that `rollback` goes back to from here.
+    """
 
     release: Digest
     version: str
     instances: tuple[Instance, ...]
     former: Digest | None = None
+    point: str | None = None
 
 
 AnyStep = (

@@ -1,0 +1,83 @@
+"""What the planner is told: releases, and the site as it stands."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from packaging.version import Version
+
+from s1ctl.canonical import canonical_json
+from s1ctl.oci.digest import Digest
+from s1ctl.oci.reference import ImageReference
+from s1ctl.plan.addresses import Pair
+from s1ctl.plan.plan import Settings
+from s1ctl.plan.steps import Instance
+from s1ctl.release.compose import ComposeFile, Service, substitute
+from s1ctl.release.manifest import Image, ReleaseManifest, Unit
+from s1ctl.shape import plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseView:
+    """A verified release with its Compose file, and its settings at this site."""
+
+    digest: Digest
+    manifest: ReleaseManifest
+    compose: ComposeFile
+    settings: Settings
+
+    @property
+    def version(self) -> Version:
+        """The release's version."""
+        return self.manifest.version
+
+    def service(self, unit: Unit) -> Service:
+        """Fill this site's settings into the unit's Compose service."""
+        return substitute(self.compose.services[unit.name], self.settings.values)
+
+    def fingerprint(self, unit: Unit) -> str:
+        """Make the hash of all that makes the unit what it is: image, configuration, secrets."""
+        service = self.service(unit)
+        secrets = {name: plain(self.settings.secrets[name]) for name in service.secrets}
+        images = [self.manifest.image(name).digest for name in unit.images]
+        parts = {"service": plain(service), "images": images, "secrets": secrets}
+        return Digest.of(canonical_json(parts)).hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """The release that is installed, where its units are, and the point it can go back to."""
+
+    release: Digest
+    version: Version
+    instances: tuple[Instance, ...]
+    settings: Settings
+    point: str | None
+
+    def instance(self, unit: str) -> Instance | None:
+        """Find where a unit runs."""
+        return next((i for i in self.instances if i.unit == unit), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """The site as the planner sees it; `applied` holds the revisions of each database."""
+
+    name: str
+    target_id: str
+    subnet: ipaddress.IPv4Network
+    registry_host: str
+    registry_prefix: str
+    soak_s: int
+    current: Current | None
+    is_backup_wanted: bool = True
+    addresses: Mapping[str, Pair] = field(default_factory=dict)
+    applied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    next_point: int = 1
+
+    def reference(self, image: Image) -> str:
+        """Name the image by digest in this site's registry."""
+        repository = "/".join(p for p in (self.registry_prefix, image.repository) if p)
+        return str(
+            ImageReference(host=self.registry_host, repository=repository, digest=image.digest)
+        )
