@@ -1,1 +1,1 @@
-"""Memory of a site: SQLite ledger and release store."""
+"""The memory of a site: operations and their journal, points, releases, trust, the lock."""

@@ -1,0 +1,111 @@
+"""The ledger's file: short transactions, and SQLite's failures in the operator's words."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from s1ctl.errors import InputOutputFailed
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class Database:
+    """Sessions on the ledger's file; each is one transaction and ends before its block does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._engine = make_engine(path)
+        self._writing = self._engine.execution_options(immediate=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Read one state of the ledger. Raises `InputOutputFailed` S1-I2x."""
+        with translated(self._path), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Write all or nothing; durable when the block ends. Raises `InputOutputFailed` S1-I2x.
+
+        The write lock is taken at the begin, so what was read still holds when it is written.
+        """
+        with translated(self._path), Session(self._writing) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def make_engine(path: Path) -> Engine:
+    """Make an engine whose transactions begin where SQLAlchemy says, DDL included."""
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _begin(connection: Connection) -> None:
+    is_immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_immediate else "BEGIN")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn failures of SQLAlchemy and SQLite into `InputOutputFailed`."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _failure(path, error.orig) from None
+    except sqlite3.Error as error:
+        raise _failure(path, error) from None
+
+
+def _failure(path: Path, error: BaseException | None) -> InputOutputFailed:
+    number = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    code, what, hint = _FAILURES.get(number, _OTHER)
+    return InputOutputFailed(
+        f"the ledger `{path}` {what}: {error}", code=code, hint=hint.format(folder=path.parent)
+    )
+
+
+_FULL = ("S1-I21", "cannot be written", "make room: `df -h {folder}`")
+_READ_ONLY = ("S1-I22", "may not be written", "check owner and mount: `ls -ld {folder}`")
+_DAMAGED = (
+    "S1-I23",
+    "is damaged",
+    "restore `ledger.db` from the host's backup, or the newest `{folder}/ledger.db.before-*`",
+)
+_BUSY = ("S1-I24", "is in use by another process", "wait, then repeat; `s1ctl lock show` says who")
+_OTHER = ("S1-I25", "cannot be used", "check the disk under `{folder}`, then repeat")
+_FAILURES = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_AUTH: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: _READ_ONLY,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_ERROR: _DAMAGED,  # no such table or column
+    sqlite3.SQLITE_CONSTRAINT: _DAMAGED,
+    sqlite3.SQLITE_MISMATCH: _DAMAGED,
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+}
