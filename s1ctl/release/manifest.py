@@ -12,6 +12,12 @@ from s1ctl.shape import Value
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
 Named = TypeVar("Named", "Image", "Unit")
 Role = Literal["data", "app", "edge"]
+MediaType = Literal[
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+]
 Phase = Literal["expand", "backfill", "enforce", "contract"]
 BlobKind = Literal[
     "oci-manifest", "oci-config", "oci-layer", "chart", "compose", "migration", "checks", "sbom",
@@ -33,6 +39,7 @@ class Image(Value):
 
     name: Name
     digest: Digest
+    media_type: MediaType = "application/vnd.oci.image.manifest.v1+json"
     platforms: tuple[str, ...]
     repository: str
     tags: tuple[str, ...]
