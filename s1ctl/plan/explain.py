@@ -33,7 +33,7 @@ def explain_plan(plan: Plan) -> tuple[str, ...]:
     return (*lines, _way_back(plan), f"plan digest {plan.digest}")
 
 
-def describe_step(step: AnyStep) -> str:
+def describe_step(step: AnyStep) -> str:  # noqa: C901, PLR0911 - one case a step
     """Say one step in a line."""
     match step:
         case LoadRelease():

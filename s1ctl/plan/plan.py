@@ -31,11 +31,13 @@ class Hop(Value):
     version: str
     steps: tuple[AnyStep, ...]
     why: str
-    settings: Settings
 
 
 class Plan(Value):
-    """All that an operation will do; computed without any I/O."""
+    """All that an operation will do; computed without any I/O.
+
+    `settings` holds those of each release that is started, by its payload digest.
+    """
 
     schema: Literal[1] = 1
     verb: Verb
@@ -45,6 +47,7 @@ class Plan(Value):
     start_version: str | None
     stage: tuple[AnyStep, ...]
     hops: tuple[Hop, ...]
+    settings: dict[str, Settings]
 
     @property
     def digest(self) -> Digest:

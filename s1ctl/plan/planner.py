@@ -2,8 +2,6 @@
 
 import dataclasses
 
-from msgspec.structs import replace
-
 from s1ctl.errors import NoPath
 from s1ctl.plan.plan import Hop, Plan, Verb
 from s1ctl.plan.steps import (
@@ -24,6 +22,7 @@ from s1ctl.plan.steps import (
 from s1ctl.plan.units import ORDER, own_addresses, place_units, roll_order
 from s1ctl.plan.view import Current, ReleaseView, SiteView
 from s1ctl.release.graph import Leg
+from s1ctl.shape import changed
 
 
 def plan_install(site: SiteView, view: ReleaseView) -> Plan:
@@ -37,7 +36,7 @@ def plan_upgrade(
 ) -> Plan:
     """Plan the hops of a path; with `is_stage` only what prepares them."""
     plan = _plan("upgrade", site, views, legs)
-    return replace(plan, hops=()) if is_stage else plan
+    return changed(plan, hops=()) if is_stage else plan
 
 
 def _plan(
@@ -60,6 +59,7 @@ def _plan(
         start_version=str(site.current.version) if site.current else None,
         stage=_stage(site, views, prepares),
         hops=tuple(hops),
+        settings={str(v.digest): v.settings for v in views},
     )
 
 
@@ -118,9 +118,7 @@ def _hop(site: SiteView, view: ReleaseView, instances: tuple[Instance, ...], leg
         *soak,
         last,
     )
-    return Hop(
-        to=view.digest, version=str(view.version), steps=steps, why=leg.why, settings=view.settings
-    )
+    return Hop(to=view.digest, version=str(view.version), steps=steps, why=leg.why)
 
 
 def _backups(site: SiteView, view: ReleaseView, point: str) -> tuple[BackUp, ...]:

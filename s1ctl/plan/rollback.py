@@ -49,7 +49,6 @@ def plan_rollback(
         version=point.version,
         steps=(*steps, record),
         why=f"point {point.id} was recorded before {current.version}",
-        settings=point.settings,
     )
     return Plan(
         verb="rollback",
@@ -59,6 +58,7 @@ def plan_rollback(
         start_version=str(current.version),
         stage=(pull_step(site, former),),
         hops=(hop,),
+        settings={str(point.release): point.settings},
     )
 
 

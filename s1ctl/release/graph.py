@@ -38,13 +38,14 @@ def choose_path(start: Version, goal: Version, nodes: Iterable[Node]) -> tuple[L
     if goal not in by_version:
         raise _unknown(goal, by_version)
     stops = sorted(v for v, node in by_version.items() if node.is_stop)
-    versions = _shortest(start, goal, by_version, stops)
+    loaded = {v: node for v, node in by_version.items() if node.is_loaded}
+    versions = _shortest(start, goal, loaded, stops) if goal > start else None
+    if versions is not None:
+        return _legs(start, versions, by_version, stops)
+    versions = _shortest(start, goal, by_version, stops) if goal > start else None
     if versions is None:
         raise _no_path(start, goal, by_version, stops)
-    missing = [v for v in versions if not by_version[v].is_loaded]
-    if missing:
-        raise _not_loaded(missing, by_version)
-    return _legs(start, versions, by_version, stops)
+    raise _not_loaded([v for v in versions if v not in loaded], by_version)
 
 
 def _shortest(
@@ -115,7 +116,8 @@ def _no_path(
         message = f"release {goal} is older than the installed {start}"
         hint = "go back with `s1ctl rollback`, which uses the recorded release"
     else:
-        message = f"no allowed path leads from {start} to {goal}: {_why_not_direct(start, nodes[goal], stops)}"
+        why = _why_not_direct(start, nodes[goal], stops)
+        message = f"no allowed path leads from {start} to {goal}: {why}"
         hint = f"load a release that leads from {start} to it, then run `s1ctl plan --to {goal}`"
     return NoPath(message, code="S1-N01", hint=hint)
 
