@@ -7,27 +7,29 @@ from typing import Any
 
 MAX_INTEGER = 2**53 - 1
 MAX_LEVELS = 64
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {0x5B: 1, 0x7B: 1, 0x5D: -1, 0x7D: -1}
 
 
-class NotCanonical(ValueError):
-    """Bytes that are not canonical JSON, with the reason."""
+class NotCanonical(ValueError):  # noqa: N818
+    """Bytes that are not canonical JSON, or data that cannot be, with the reason."""
 
 
 def canonical_json(data: object) -> bytes:
-    """Serialise plain data: UTF-8, sorted keys, no white space."""
-    text = json.dumps(
-        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode("utf-8")
+    """Serialise plain data: UTF-8, sorted keys, no white space.
+
+    Raises `NotCanonical` for what `parse_canonical` would refuse; tuples are written as arrays.
+    """
+    _check_plain(data, 0)
+    return _write(data)
 
 
 def parse_canonical(raw: bytes) -> Any:
     """Parse bytes that must be canonical JSON, and say why where they are not.
 
     Only objects, arrays, strings, booleans, null and integers up to 2^53-1; at most 64 levels.
-    Raises `NotCanonical`.
+    Needs time in proportion to the length, whatever the bytes. Raises `NotCanonical`.
     """
     _check_levels(raw)
     try:
@@ -38,20 +40,45 @@ def parse_canonical(raw: bytes) -> Any:
             parse_constant=_no_float,
             parse_int=_bounded,
         )
-        again = canonical_json(data)
     except NotCanonical:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise NotCanonical(str(error)) from None
-    if again != raw:
+    if _write(data) != raw:
         raise NotCanonical("written again it has other bytes")
     return data
 
 
+def _write(data: object) -> bytes:
+    text = json.dumps(
+        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotCanonical("a lone surrogate in a string") from None
+
+
+def _check_plain(data: object, level: int) -> None:
+    if level > MAX_LEVELS:
+        raise NotCanonical(f"more than {MAX_LEVELS} levels")
+    if isinstance(data, dict):
+        if not all(isinstance(key, str) for key in data):
+            raise NotCanonical("a key that is not a string")
+        data = tuple(data.values())
+    if isinstance(data, list | tuple):
+        for item in data:
+            _check_plain(item, level + 1)
+    elif isinstance(data, int) and abs(data) > MAX_INTEGER:
+        raise NotCanonical("an integer beyond 2^53-1")
+    elif not isinstance(data, str | int | None):
+        raise NotCanonical(f"a `{type(data).__name__}`")
+
+
 def _check_levels(raw: bytes) -> None:
     """Bound the nesting before the recursive parser sees it; brackets in strings do not count."""
-    steps = (_STEP.get(byte, 0) for byte in _STRING.sub(b"", raw))
-    if max(accumulate(steps), default=0) > MAX_LEVELS:
+    brackets = _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_LEVELS:
         raise NotCanonical(f"more than {MAX_LEVELS} levels")
 
 

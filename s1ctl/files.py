@@ -1,6 +1,9 @@
 """Files written whole or not at all."""
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -9,19 +12,37 @@ def write_file(path: Path, raw: bytes, *, mode: int = 0o644) -> None:
 
     A crash leaves the former file, and at most a neighbour that ends in `.tmp`. Raises `OSError`.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-        with open(descriptor, "wb") as file:
+    with _beside(path, raw, mode) as beside:
+        beside.replace(path)
+    sync_folder(path.parent)
+
+
+def write_new_file(path: Path, raw: bytes, *, mode: int = 0o644) -> None:
+    """Write `raw` to `path` as `write_file` does, but never over a file that is there.
+
+    Of several writers at once one succeeds. Raises `FileExistsError` and any other `OSError`.
+    """
+    with _beside(path, raw, mode) as beside:
+        path.hardlink_to(beside)
+        beside.unlink()
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _beside(path: Path, raw: bytes, mode: int) -> Iterator[Path]:
+    """Write the neighbour; it is removed when what follows fails."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(beside, flags, mode), "wb") as file:
+        try:
             os.fchmod(file.fileno(), mode)
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+            yield beside
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def sync_folder(folder: Path) -> None:

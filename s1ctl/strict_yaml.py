@@ -18,7 +18,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """Plain data read from YAML; `places` maps a path (`$.services.web.ports[0]`) to line and column."""
+    """Plain data read from YAML; `places` maps a path (`$.web.ports[0]`) to line and column."""
 
     name: str
     data: Any
@@ -47,14 +47,20 @@ class Document:
         try:
             return parse_value(self.data if at == "$" else data, kind)
         except ShapeError as error:
-            path = at + error.path[1:]
+            path = self._found(at + error.path[1:])
             unknown = error.message.partition("unknown field `")[2].rstrip("`")
             if unknown:
                 raise self.refuse(
-                    f"{path}.{unknown}", f"unknown key `{unknown}`", code="S1-U02"
+                    self._found(f"{path}.{unknown}"), f"unknown key `{unknown}`", code="S1-U02"
                 ) from None
             what = error.message[:1].lower() + error.message[1:]
             raise self.refuse(path, f"`{path[2:] or 'document'}`: {what}") from None
+
+    def _found(self, path: str) -> str:
+        """Replace `[...]`, which is how a shape's fault names any key of a mapping, by the key."""
+        form = re.escape(path).replace(re.escape("[...]"), r"\.[^\n]+?")
+        found = [place for place in self.places if re.fullmatch(form, place)]
+        return found[0] if len(found) == 1 else path
 
     def entries(self, at: str, data: object) -> Iterator[tuple[str, str, Any]]:
         """Yield key, path and value of the mapping at `at`."""
@@ -75,7 +81,7 @@ def parse_yaml(raw: bytes, *, name: str) -> Document:
         )
     try:
         text = raw.decode("utf-8")
-        _refuse_anchors(text, name)
+        _check_tokens(text, name)
         node = yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         raise UsageError(
@@ -99,23 +105,45 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _form, _first in (
     ("bool", r"^(?:true|false)$", "tf"),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
-    ("float", r"^[-+]?[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?$", "-+0123456789"),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", "-+0123456789"),
+    ("float", r"^[-+]?[0-9]{1,18}\.[0-9]{1,18}(?:[eE][-+]?[0-9]{1,2})?$", "-+0123456789"),
     ("null", r"^(?:~|null|)$", ["~", "n", ""]),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_form), list(_first))
 
 
-def _refuse_anchors(text: str, name: str) -> None:
+_OPENERS = (
+    yaml.BlockMappingStartToken | yaml.BlockSequenceStartToken
+    | yaml.FlowMappingStartToken | yaml.FlowSequenceStartToken
+)  # fmt: skip
+_CLOSERS = yaml.BlockEndToken | yaml.FlowMappingEndToken | yaml.FlowSequenceEndToken
+
+
+def _check_tokens(text: str, name: str) -> None:
+    """Refuse what must not reach the composer, which is recursive and follows aliases."""
+    level = 0
     for token in yaml.scan(text, Loader=_Loader):
+        level += isinstance(token, _OPENERS) - isinstance(token, _CLOSERS)
+        if level > MAX_LEVELS:
+            raise _refusal(name, token.start_mark, f"more than {MAX_LEVELS} levels", "S1-U01")
         if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken):
-            mark = token.start_mark
-            noun = type(token).__name__.removesuffix("Token").lower()
-            raise UsageError(
-                f"{name}:{mark.line + 1}:{mark.column + 1}: YAML {noun}s are not allowed",
-                code="S1-U05",
+            noun = {"AnchorToken": "anchors", "AliasToken": "aliases", "TagToken": "tags"}
+            raise _refusal(
+                name,
+                token.start_mark,
+                f"YAML {noun[type(token).__name__]} are not allowed",
+                "S1-U05",
                 hint="write the value out where it is used",
             )
+
+
+def _refusal(name: str, mark: yaml.Mark, message: str, code: str, *, hint: str = "") -> UsageError:
+    line = mark.line + 1
+    return UsageError(
+        f"{name}:{line}:{mark.column + 1}: {message}",
+        code=code,
+        hint=hint or f"mend line {line} of `{name}`",
+    )
 
 
 def _broken(name: str, error: yaml.MarkedYAMLError) -> UsageError:
@@ -134,34 +162,27 @@ class _Reader:
         self.places: dict[str, Place] = {}
         self.constructor = yaml.constructor.SafeConstructor()
 
-    def read(self, node: yaml.Node, path: str, level: int = 0) -> Any:
+    def read(self, node: yaml.Node, path: str) -> Any:
         self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-        if level > MAX_LEVELS:
-            raise self._refuse(node, f"more than {MAX_LEVELS} levels", "S1-U01")
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path, level)
+            return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self.read(item, f"{path}[{i}]", level + 1) for i, item in enumerate(node.value)]
+            return [self.read(item, f"{path}[{i}]") for i, item in enumerate(node.value)]
         return self.constructor.construct_object(node)
 
-    def _mapping(self, node: yaml.MappingNode, path: str, level: int) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode):
-                raise self._refuse(key_node, "a key must be text", "S1-U01")
+                raise _refusal(self.name, key_node.start_mark, "a key must be text", "S1-U01")
             if key in data:
-                raise self._refuse(key_node, f"the key `{key}` occurs twice", "S1-U04")
+                raise _refusal(
+                    self.name, key_node.start_mark, f"the key `{key}` occurs twice", "S1-U04"
+                )
             self.places[f"{path}.{key}"] = (
                 key_node.start_mark.line + 1,
                 key_node.start_mark.column + 1,
             )
-            data[key] = self.read(value_node, f"{path}.{key}", level + 1)
+            data[key] = self.read(value_node, f"{path}.{key}")
         return data
-
-    def _refuse(self, node: yaml.Node, message: str, code: str) -> UsageError:
-        mark = node.start_mark
-        where = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-        return UsageError(
-            f"{where}: {message}", code=code, hint=f"mend line {mark.line + 1} of `{self.name}`"
-        )

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from s1ctl.errors import InputOutputFailed, UsageError
 from s1ctl.release.manifest import Name
@@ -90,11 +90,11 @@ class Site(Value):
     target: Target
     registry: RegistryAccess
     trust: TrustPolicy
-    databases: dict[str, DatabaseAccess] = {}
-    values: dict[str, str | int | bool] = {}
+    databases: dict[str, DatabaseAccess] = field(default_factory=dict)
+    values: dict[str, str | int | bool] = field(default_factory=dict)
     policy: Policy = Policy()
     state_dir: Text = "/var/lib/s1ctl"
-    allow: dict[str, tuple[Consent, ...]] = {}
+    allow: dict[str, tuple[Consent, ...]] = field(default_factory=dict)
     media: tuple[Text, ...] = ()
 
     @property

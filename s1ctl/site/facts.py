@@ -12,6 +12,7 @@ class Fact(Value):
     unit: str = ""
     source: str = ""
     error: str | None = None
+    took_ms: int = 0
 
 
 class Facts(Value):

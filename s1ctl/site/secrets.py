@@ -1,20 +1,25 @@
 """Secrets: held in a type that never prints, found by source, generated into files."""
 
+import contextlib
 import hashlib
 import hmac
 import os
 import re
 import secrets
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from s1ctl.errors import InputOutputFailed
-from s1ctl.files import write_file
+from s1ctl.files import write_new_file
 
 COMMAND_TIMEOUT_S = 30
+MAX_BYTES = 64 * 1024
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+KEY = ".key"
 
 
 class Secret:
@@ -34,6 +39,9 @@ class Secret:
 
     __str__ = __repr__
 
+    def __format__(self, form: str) -> str:
+        return format("***", form)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and hmac.compare_digest(
             self._value.encode(), other._value.encode()
@@ -52,15 +60,18 @@ class SecretSource(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Parse `text`; raises `ValueError`."""
+        """Parse `text`; raises `ValueError`, which does not show it: it may be the secret."""
         if not re.fullmatch(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|cmd:.+)", text):
             raise ValueError("Expected `env:NAME`, `file:/PATH` or `cmd:COMMAND`")
         return super().__new__(cls, text)
 
     def resolve(self, environment: Mapping[str, str]) -> Secret:
-        """Fetch the secret; one newline at its end is dropped. Raises `InputOutputFailed` S1-I10."""
+        """Fetch the secret; one newline at its end is dropped. Raises `InputOutputFailed` S1-I10.
+
+        A command runs in `environment`, at most 30 s; it and what it started are then ended.
+        """
         try:
-            value = self._fetch(environment).removesuffix("\n")
+            value = self._fetch(environment).decode("utf-8").removesuffix("\n")
         except KeyError:
             raise self._unresolved("that variable is not set") from None
         except OSError as error:
@@ -73,13 +84,18 @@ class SecretSource(str):
             raise self._unresolved(f"the command took over {COMMAND_TIMEOUT_S} s") from None
         if not value:
             raise self._unresolved("it is empty")
+        if len(value) > MAX_BYTES:
+            raise self._unresolved(f"it has more than {MAX_BYTES} bytes")
         return Secret(value)
 
-    def _fetch(self, environment: Mapping[str, str]) -> str:
+    def _fetch(self, environment: Mapping[str, str]) -> bytes:
         kind, _, rest = self.partition(":")
         if kind == "env":
-            return environment[rest]
-        return Path(rest).read_text("utf-8") if kind == "file" else _run(rest)
+            return environment[rest].encode("utf-8", "surrogateescape")
+        if kind == "cmd":
+            return _run(rest, environment)
+        with Path(rest).open("rb") as file:
+            return file.read(MAX_BYTES + 2)
 
     def _unresolved(self, reason: str) -> InputOutputFailed:
         return InputOutputFailed(
@@ -89,64 +105,94 @@ class SecretSource(str):
         )
 
 
-def _run(command: str) -> str:
-    done = subprocess.run(
+def _run(command: str, environment: Mapping[str, str]) -> bytes:
+    """Run a command in a session of its own; what it writes to stderr is dropped."""
+    with subprocess.Popen(
         ["/bin/sh", "-c", command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        timeout=COMMAND_TIMEOUT_S,
-        check=True,
-    )
-    return done.stdout.decode("utf-8")
+        stderr=subprocess.DEVNULL,
+        env=dict(environment),
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, "sh")
+    return output
 
 
 class SecretStore:
-    """Generated secrets in `state/secrets/NAME/VERSION` (0600), oldest version 1."""
+    """Generated secrets in `state/secrets/NAME/VERSION` (0600), oldest version 1.
+
+    Every method raises `InputOutputFailed` S1-I11 where the folder cannot be used.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def version(self, name: str) -> int:
         """Say the newest version of `name`; 0 where there is none."""
-        try:
-            return max(
-                (int(p.name) for p in (self._folder / name).iterdir() if p.name.isdigit()),
-                default=0,
-            )
-        except FileNotFoundError:
-            return 0
+        with self._told(f"secret `{name}`"):
+            place = self._folder / name
+            files = place.iterdir() if place.exists() else ()
+            return max((int(p.name) for p in files if p.name.isdecimal()), default=0)
 
     def read(self, name: str, version: int) -> Secret:
-        """Read one version. Raises `InputOutputFailed` S1-I11."""
-        try:
+        """Read one version."""
+        with self._told(f"secret `{name}`, version {version},"):
             return Secret((self._folder / name / str(version)).read_text("utf-8"))
-        except OSError as error:
-            raise InputOutputFailed(
-                f"secret `{name}`, version {version}, cannot be read: {error.strerror}",
-                code="S1-I11",
-                hint=f"restore `{self._folder}` from the host's backup",
-            ) from None
 
     def ensure(self, name: str, *, chars: int) -> int:
         """Generate version 1 where there is none; say the newest version. Atomic."""
-        return self.version(name) or self.add(
-            name, Secret("".join(secrets.choice(ALPHABET) for _ in range(chars)))
-        )
+        if not self.version(name):
+            value = Secret("".join(secrets.choice(ALPHABET) for _ in range(chars)))
+            with contextlib.suppress(FileExistsError):  # another process was faster
+                self._write(name, 1, value)
+        return self.version(name)
 
     def add(self, name: str, value: Secret) -> int:
         """Store a new version and say its number. Atomic."""
-        version = self.version(name) + 1
-        (self._folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_file(self._folder / name / str(version), value.reveal().encode(), mode=0o600)
-        return version
+        while True:
+            version = self.version(name) + 1
+            with contextlib.suppress(FileExistsError):  # another process took that number
+                self._write(name, version, value)
+                return version
 
     def fingerprint(self, value: Secret) -> str:
         """Make the HMAC of a secret with this site's own key: what journal and plan hold of it."""
         return hmac.new(self._key(), value.reveal().encode(), hashlib.sha256).hexdigest()
 
+    def _write(self, name: str, version: int, value: Secret) -> None:
+        self._key()
+        with self._told(f"secret `{name}`", verb="written"):
+            (self._folder / name).mkdir(exist_ok=True, mode=0o700)
+            path = self._folder / name / str(version)
+            write_new_file(path, value.reveal().encode(), mode=0o600)
+
     def _key(self) -> bytes:
-        path = self._folder / ".key"
-        if not path.exists():
+        """Read the key of the fingerprints; it is made before the first secret, and never again."""
+        path = self._folder / KEY
+        with self._told("the key of the fingerprints"):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_file(path, os.urandom(32), mode=0o600)
-        return path.read_bytes()
+            if not any(place.is_dir() for place in self._folder.iterdir()):
+                with contextlib.suppress(FileExistsError):
+                    write_new_file(path, os.urandom(32), mode=0o600)
+            return path.read_bytes()
+
+    @contextmanager
+    def _told(self, what: str, *, verb: str = "read") -> Iterator[None]:
+        try:
+            yield
+        except FileExistsError:
+            raise
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise InputOutputFailed(
+                f"{what} cannot be {verb}: {reason}",
+                code="S1-I11",
+                hint=f"check disk and owner, or restore `{self._folder}` from the host's backup",
+            ) from None

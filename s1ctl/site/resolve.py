@@ -1,0 +1,147 @@
+"""The settings of one release at one site: values as text, secrets by version and fingerprint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from s1ctl.errors import PlanDiffers, UsageError
+from s1ctl.release.manifest import Setting
+from s1ctl.release.settings import resolve_settings
+from s1ctl.site.config import Site
+from s1ctl.site.secrets import Secret, SecretSource, SecretStore
+
+FROM_SOURCE = 0
+PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretVersion:
+    """A secret as a plan holds it: version 0 comes from its source, others from the store.
+
+    The fingerprint of one that is still to be generated is `pending`.
+    """
+
+    version: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedSite:
+    """Settings that are usable where there are no `problems`."""
+
+    values: dict[str, str]
+    secrets: dict[str, SecretVersion]
+    problems: tuple[str, ...]
+
+
+class PlannedSecret(Protocol):
+    """Any value that says which secret a plan means."""
+
+    @property
+    def version(self) -> int:
+        """0: from its source."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Its HMAC."""
+
+
+def resolve_release_settings(
+    declared: tuple[Setting, ...],
+    site: Site,
+    store: SecretStore,
+    environment: Mapping[str, str],
+) -> ResolvedSite:
+    """Join what a release declares with what the site gives; fetches named secrets, writes none.
+
+    A generated secret that is not made yet is version 1, pending: call `ensure_secrets` first where
+    writing is allowed, so that the digest of the plan stays the same. Raises `UsageError` S1-U12 for
+    a secret whose value stands in the site file, `InputOutputFailed` S1-I10 and S1-I11.
+    """
+    _refuse_inline(declared, site)
+    resolved = resolve_settings(declared, site.values)
+    secrets = {
+        setting.name: _secret(setting, resolved.sources.get(setting.name), store, environment)
+        for setting in resolved.secrets
+        if setting.name in resolved.sources or setting.generate
+    }
+    return ResolvedSite(values=resolved.values, secrets=secrets, problems=resolved.problems)
+
+
+def ensure_secrets(declared: tuple[Setting, ...], site: Site, store: SecretStore) -> None:
+    """Generate what is to be generated and not there yet; again is harmless."""
+    for setting in declared:
+        if setting.kind == "secret" and setting.generate and setting.name not in site.values:
+            store.ensure(setting.name, chars=setting.generate)
+
+
+def reveal_secrets(
+    planned: Mapping[str, PlannedSecret],
+    site: Site,
+    store: SecretStore,
+    environment: Mapping[str, str],
+) -> dict[str, Secret]:
+    """Fetch the secrets that a plan means, when they are used.
+
+    Raises `PlanDiffers` S1-N10 when one is no longer what was planned, `InputOutputFailed` S1-I10
+    and S1-I11.
+    """
+    return {
+        name: _reveal(name, secret, site, store, environment) for name, secret in planned.items()
+    }
+
+
+def _refuse_inline(declared: tuple[Setting, ...], site: Site) -> None:
+    for setting in declared:
+        if setting.kind == "secret" and setting.name in site.values:
+            _source(setting.name, site)
+
+
+def _source(name: str, site: Site) -> SecretSource:
+    try:
+        return SecretSource(str(site.values[name]))
+    except ValueError:
+        raise UsageError(
+            f"`{name}` is a secret, and its value stands in the site file",
+            code="S1-U12",
+            hint=f"put it into a file of mode 0600 and write `{name}: file:/PATH` in the site file",
+        ) from None
+
+
+def _secret(
+    setting: Setting, source: str | None, store: SecretStore, environment: Mapping[str, str]
+) -> SecretVersion:
+    if source is not None:
+        value = SecretSource(source).resolve(environment)
+        return SecretVersion(version=FROM_SOURCE, fingerprint=store.fingerprint(value))
+    version = store.version(setting.name)
+    if not version:
+        return SecretVersion(version=1, fingerprint=PENDING)
+    value = store.read(setting.name, version)
+    return SecretVersion(version=version, fingerprint=store.fingerprint(value))
+
+
+def _reveal(
+    name: str,
+    planned: PlannedSecret,
+    site: Site,
+    store: SecretStore,
+    environment: Mapping[str, str],
+) -> Secret:
+    if planned.version != FROM_SOURCE:
+        value = store.read(name, planned.version)
+    elif name in site.values:
+        value = _source(name, site).resolve(environment)
+    else:
+        raise _differs(name, "has no source in the site file any more")
+    if store.fingerprint(value) != planned.fingerprint:
+        raise _differs(name, "is another value than when the plan was made")
+    return value
+
+
+def _differs(name: str, what: str) -> PlanDiffers:
+    return PlanDiffers(
+        f"the secret `{name}` {what}",
+        code="S1-N10",
+        hint="plan again: `s1ctl plan`, or bring the former secret back",
+    )
