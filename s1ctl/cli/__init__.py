@@ -1,1 +1,1 @@
-"""The command line: the only place with typer, rich, prompts and exit codes."""
+"""The command line: the only place that asks, prints, and turns errors into exit codes."""

@@ -1,0 +1,64 @@
+"""What is written where: the result on stdout, all else on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from s1ctl.errors import S1Error
+
+RED, BOLD, PLAIN = "\x1b[31;1m", "\x1b[1m", "\x1b[0m"
+
+
+class Output:
+    """Writes results, messages and errors; text from elsewhere loses its control characters."""
+
+    def __init__(self, *, is_json: bool, has_colour: bool) -> None:
+        self.is_json = is_json
+        self._has_colour = has_colour
+
+    def result(self, text: str | Iterable[str], data: object) -> None:
+        """Write the result: `data` as one JSON document if that was asked for, else `text`."""
+        if self.is_json:
+            _write(sys.stdout, json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False))
+        else:
+            lines = [text] if isinstance(text, str) else text
+            _write(sys.stdout, "\n".join(printable(line) for line in lines))
+
+    def say(self, text: str) -> None:
+        """Write a line about what goes on."""
+        _write(sys.stderr, printable(text))
+
+    def error(self, error: S1Error, code: int) -> None:
+        """Write an error with its code and hint; as JSON it is the result."""
+        if self.is_json:
+            self.result("", {"error": error_document(error, code)})
+        label = self._paint(f"error[{error.code}]", RED)
+        _write(sys.stderr, f"{label}: {printable(error.message)}")
+        _write(sys.stderr, f"{self._paint('hint', BOLD)}: {printable(error.hint)}")
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"{colour}{text}{PLAIN}" if self._has_colour else text
+
+
+def error_document(error: S1Error, code: int) -> dict[str, object]:
+    """Make the plain data of an error."""
+    return {"code": error.code, "message": error.message, "hint": error.hint, "exit": code}
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey instead of showing."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out rows in columns, two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text + "\n")
+    stream.flush()

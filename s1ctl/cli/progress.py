@@ -1,0 +1,96 @@
+"""Progress as a person sees it: one line that moves on a terminal, a few quiet ones elsewhere."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TextIO
+
+from s1ctl.cli.output import printable
+from s1ctl.progress import Progress
+
+EVERY_S = {True: 0.2, False: 10.0}
+CLEAR = "\r\x1b[K"
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Track:
+    began: float
+    first: int
+    shown: float
+
+
+class ProgressLine:
+    """Shows the `Progress` of doers on `stream`; call it as their `notify`."""
+
+    def __init__(
+        self, stream: TextIO, *, is_terminal: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._is_terminal = is_terminal
+        self._clock = clock
+        self._tracks: dict[str, _Track] = {}
+        self._is_open = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Show a state of progress, unless one was shown a moment ago."""
+        now = self._clock()
+        is_new = progress.label not in self._tracks
+        if is_new:
+            self._tracks[progress.label] = _Track(began=now, first=progress.done, shown=now)
+        track = self._tracks[progress.label]
+        is_done = 0 < progress.total <= progress.done
+        if is_new or is_done or now - track.shown >= EVERY_S[self._is_terminal]:
+            track.shown = now
+            self._show(describe(progress, now - track.began, track.first), is_done=is_done)
+        if is_done:
+            del self._tracks[progress.label]
+
+    def close(self) -> None:
+        """Leave the line that moves, so that what follows begins on its own."""
+        if self._is_open:
+            self._stream.write("\n")
+            self._stream.flush()
+            self._is_open = False
+
+    def _show(self, text: str, *, is_done: bool) -> None:
+        if not self._is_terminal:
+            self._stream.write(text + "\n")
+        else:
+            self._stream.write(CLEAR + text + ("\n" if is_done else ""))
+            self._is_open = not is_done
+        self._stream.flush()
+
+
+def describe(progress: Progress, seconds: float, first: int = 0) -> str:
+    """Say how far it is; rate and time left are those since it began."""
+    is_bytes = progress.unit == "bytes"
+    amount = size if is_bytes else (lambda n: f"{n:,}")
+    unit = "" if is_bytes else f" {progress.unit}"
+    parts = [amount(progress.done) + unit]
+    if progress.total:
+        parts[0] = f"{amount(progress.done)} of {amount(progress.total)}{unit}"
+    rate = (progress.done - first) / seconds if seconds >= 0.5 else 0.0
+    if rate > 0:
+        parts.append(f"{amount(round(rate))}{unit}/s")
+    if 0 < progress.done < progress.total and rate > 0:
+        parts.append(f"{duration((progress.total - progress.done) / rate)} left")
+    elif 0 < progress.total <= progress.done:
+        parts.append(f"done in {duration(seconds)}")
+    return f"{printable(progress.label)}: " + ", ".join(parts)
+
+
+def size(count: int) -> str:
+    """Write a number of bytes in the largest unit that fits."""
+    amount, place = float(count), 0
+    while amount >= 1024 and place < len(UNITS) - 1:
+        amount, place = amount / 1024, place + 1
+    return f"{count} B" if not place else f"{amount:.1f} {UNITS[place]}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
