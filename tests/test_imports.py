@@ -31,7 +31,7 @@ BORDERS = {
     "rich": r"cli/",
     "click": r"(?!)",
     "docker": r"targets/docker\w*\.py|preflight/engine\.py",
-    "urllib3": r"oci/registry\.py|targets/(health|probe)\.py",
+    "urllib3": r"oci/wire\.py|targets/(health|probe)\.py",
     "requests": r"targets/docker\w*\.py|preflight/engine\.py",
     "sqlalchemy": r"ledger/|database/|preflight/postgresql\.py",
     "alembic": r"ledger/|database/",

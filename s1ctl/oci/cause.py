@@ -1,0 +1,110 @@
+"""Errors for a registry that does not answer, one for each cause that needs its own remedy."""
+
+import ssl
+
+from s1ctl.errors import InputOutputFailed
+from s1ctl.oci.retry import TemporarilyFailed
+
+# X509_V_ERR_… of OpenSSL's x509_vfy.h
+_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21, 27})
+_OTHER_NAME = frozenset({62, 64})
+# What OpenSSL's record layer calls bytes that are not TLS, in its several versions.
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
+
+
+def unresolved(host: str) -> InputOutputFailed:
+    """Make the error for a name that does not resolve."""
+    return InputOutputFailed(
+        f"the name of `{host}` does not resolve",
+        code="S1-R01",
+        hint="correct `registry.url` in the site file, or add the name to DNS or `/etc/hosts`",
+    )
+
+
+def unreachable(host: str, reason: str) -> InputOutputFailed:
+    """Make the error for an address that nobody listens on or that has no route."""
+    return InputOutputFailed(
+        f"`{host}` cannot be reached: {escaped(reason)}",
+        code="S1-R02",
+        hint="start the registry, or correct `registry.url` in the site file",
+    )
+
+
+def timed_out(host: str, deadline: str) -> TemporarilyFailed:
+    """Make the error for a deadline that passed; `deadline` names it with its seconds."""
+    return TemporarilyFailed(
+        f"`{host}` did not {deadline}",
+        code="S1-R11",
+        hint="look at the registry's log and load, then run the command again",
+    )
+
+
+def broken(host: str, reason: str) -> TemporarilyFailed:
+    """Make the error for a connection that ended too early."""
+    return TemporarilyFailed(
+        f"the connection to `{host}` broke: {escaped(reason)}",
+        code="S1-R15",
+        hint="look at the registry's log, then run the command again: only what lacks is sent",
+    )
+
+
+def not_plain(host: str) -> InputOutputFailed:
+    """Make the error for something that does not speak plain HTTP."""
+    return InputOutputFailed(
+        f"`{host}` does not understand plain HTTP",
+        code="S1-R09",
+        hint=f"if it speaks TLS, write `registry.url: https://{host}` in the site file",
+    )
+
+
+def nonsense(host: str, what: str) -> InputOutputFailed:
+    """Make the error for an answer that the protocol does not allow."""
+    return InputOutputFailed(
+        f"`{host}` sent {escaped(what)}",
+        code="S1-R22",
+        hint="make sure that `registry.url` names a registry, and look at its log",
+    )
+
+
+def tls_failed(host: str, error: BaseException) -> InputOutputFailed:
+    """Make the error for a TLS connection that was not made, or ended too early."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _unverified(host, error)
+    if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
+        return InputOutputFailed(
+            f"`{host}` answers in plain HTTP where TLS was expected",
+            code="S1-R08",
+            hint=f"give the registry TLS, or write `registry.url: http://{host}` in the site file",
+        )
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return broken(host, "it was closed inside TLS")
+    return InputOutputFailed(
+        f"`{host}` and s1ctl agree on no TLS: {escaped(str(error))}",
+        code="S1-R17",
+        hint="give the registry TLS 1.2 or newer",
+    )
+
+
+def _unverified(host: str, error: ssl.SSLCertVerificationError) -> InputOutputFailed:
+    if error.verify_code in _UNKNOWN_ISSUER:
+        return InputOutputFailed(
+            f"the certificate of `{host}` is signed by nobody known here",
+            code="S1-R03",
+            hint="name the file with the authority's certificate as `registry.ca` in the site file",
+        )
+    if error.verify_code in _OTHER_NAME:
+        return InputOutputFailed(
+            f"the certificate of `{host}` is for another name",
+            code="S1-R04",
+            hint="write a name from the certificate in `registry.url`, or have it issued anew",
+        )
+    return InputOutputFailed(
+        f"the certificate of `{host}` is refused: {escaped(error.verify_message)}",
+        code="S1-R17",
+        hint="check its dates, and the clock of this host",
+    )
+
+
+def escaped(text: str) -> str:
+    """Make foreign text fit to be shown: one line, ASCII, at most 200 characters."""
+    return text[:200].encode("unicode_escape").decode("ascii")

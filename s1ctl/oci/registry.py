@@ -1,0 +1,264 @@
+"""A registry by the OCI distribution protocol: blobs and manifests, in and out."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from s1ctl.errors import ContentsRefused, InputOutputFailed
+from s1ctl.oci import cause
+from s1ctl.oci.digest import Digest
+from s1ctl.oci.manifest import INDEX_TYPES, MANIFEST_TYPES, MAX_BYTES
+from s1ctl.oci.reference import check_repository, check_tag
+from s1ctl.oci.refusal import Answer
+from s1ctl.oci.retry import Patience
+from s1ctl.oci.wire import Call, Deadlines, Revealable, Wire
+
+MAX_SMALL_BYTES = 16 << 20
+ACCEPT = {"Accept": ", ".join(sorted(MANIFEST_TYPES | INDEX_TYPES))}
+
+
+class Registry:
+    """The registry at `https://HOST:PORT`; safe to use from several threads.
+
+    `ca` is a file of certificates that replaces the system's; a path in `url` is left out, it
+    prefixes repositories. Proxies named in the environment (`HTTP_PROXY`) are not used: the
+    registry is the site's own. What may pass by itself is tried again within `patience`; every
+    method raises `InputOutputFailed` S1-R.. by cause.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ca: Path | None = None,
+        user: str | None = None,
+        password: Revealable | None = None,
+        deadlines: Deadlines | None = None,
+        patience: Patience | None = None,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
+        parts = urlsplit(url)
+        self.host = parts.netloc
+        self._wire = Wire(
+            f"{parts.scheme}://{parts.netloc}",
+            ca=ca,
+            user=user,
+            password=password,
+            deadlines=deadlines or Deadlines(),
+            patience=patience or Patience(),
+            pause=pause,
+        )
+
+    def ping(self) -> str:
+        """Ask whether this is a registry that lets us in; say how: `none`, `basic` or `bearer`."""
+        answer = self._wire.ask(self._call("GET", "/v2/"), hoped={200, 400, 404})
+        if answer.status == 400 and answer.url.startswith("http:"):
+            raise cause.not_plain(self.host)
+        if answer.status != 200 or "html" in answer.headers.get("Content-Type", ""):
+            raise InputOutputFailed(
+                f"{answer.said}, so it is not a registry",
+                code="S1-R05",
+                hint="correct `registry.url` in the site file: scheme, host and port",
+            )
+        return self._wire.scheme
+
+    def has_blob(self, repository: str, digest: Digest) -> bool:
+        """Ask whether `repository` holds the blob."""
+        call = self._call("HEAD", _blob_path(repository, digest), _pull(repository))
+        answer = self._wire.ask(call, hoped={200, 404})
+        return answer.status == 200 and self._digest_said(answer) in {digest, None}
+
+    def mount_blob(self, repository: str, digest: Digest, source: str) -> bool:
+        """Take the blob over from the repository `source`; False: send it instead."""
+        query = urlencode({"mount": digest, "from": check_repository(source)})
+        path = f"{_uploads_path(repository)}?{query}"
+        call = self._call("POST", path, _push(repository), _pull(source))
+        answer = self._wire.ask(call, hoped={201, 202, 400, 401, 403, 404, 405})
+        if answer.status == 202:
+            self._cancel(repository, self._wire.target(answer))
+        return answer.status == 201
+
+    def upload_blob(
+        self, repository: str, digest: Digest, size: int, chunks: Iterable[bytes]
+    ) -> None:
+        """Send a blob in one PUT; nothing of it is kept when this fails.
+
+        `chunks` is iterated once for each try, so an iterator is tried only once. The last chunk
+        is sent only after `chunks` ended without raising: who checks a digest while reading stops
+        the upload by raising at the end. Raises `ContentsRefused` S1-C52 where the size is wrong.
+        """
+
+        def attempt(number: int) -> None:
+            if number == 1 or not self.has_blob(repository, digest):
+                self._upload(repository, digest, size, chunks)
+
+        self._wire.retry(attempt, tries=1 if isinstance(chunks, Iterator) else None)
+
+    def read_blob(self, repository: str, digest: Digest) -> bytes:
+        """Read a blob of at most 16 MiB, checked against its digest."""
+        raw = bytearray()
+        for chunk in self.open_blob(repository, digest):
+            raw += chunk
+            if len(raw) > MAX_SMALL_BYTES:
+                raise self._too_long(f"blob `{digest}`", MAX_SMALL_BYTES)
+        return bytes(raw)
+
+    def open_blob(self, repository: str, digest: Digest) -> Iterator[bytes]:
+        """Yield a blob of any size; raises at its end when the bytes are not those of `digest`."""
+        call = self._call("GET", _blob_path(repository, digest), _pull(repository))
+        chunks = self._wire.stream(call)
+        if chunks is None:
+            raise self._missing(f"blob `{digest}` in `{repository}`")
+        hasher = hashlib.sha256()
+        for chunk in chunks:
+            hasher.update(chunk)
+            yield chunk
+        self._check_digest(f"sha256:{hasher.hexdigest()}", digest)
+
+    def has_manifest(self, repository: str, reference: str) -> Digest | None:
+        """Ask for the digest under a tag or digest; None where there is nothing."""
+        call = self._call("HEAD", _manifest_path(repository, reference), _pull(repository))
+        answer = self._wire.ask(replace(call, headers=ACCEPT), hoped={200, 404})
+        if answer.status == 404:
+            return None
+        said = self._digest_said(answer)
+        return said or Digest.of(self.read_manifest(repository, reference)[0])
+
+    def read_manifest(self, repository: str, reference: str) -> tuple[bytes, str]:
+        """Read a manifest or index and its media type; checked where `reference` is a digest."""
+        call = self._call("GET", _manifest_path(repository, reference), _pull(repository))
+        answer = self._wire.ask(
+            replace(call, headers=ACCEPT, max_bytes=MAX_BYTES), hoped={200, 404}
+        )
+        if answer.status == 404:
+            raise self._missing(f"`{reference}` in `{repository}`")
+        if len(answer.body) > MAX_BYTES:
+            raise self._too_long(f"manifest `{reference}`", MAX_BYTES)
+        if ":" in reference:
+            self._check_digest(Digest.of(answer.body), Digest(reference))
+        return answer.body, answer.headers.get("Content-Type", "").partition(";")[0].strip()
+
+    def put_manifest(self, repository: str, reference: str, raw: bytes, media_type: str) -> Digest:
+        """Store a manifest under a tag or its digest; everything that it names must be there."""
+        call = self._call("PUT", _manifest_path(repository, reference), _push(repository))
+        headers = {"Content-Type": media_type}
+        answer = self._wire.ask(
+            replace(call, headers=headers, body=raw, is_commit=True), hoped={200, 201}
+        )
+        digest = Digest.of(raw)
+        self._check_digest(self._digest_said(answer), digest)
+        return digest
+
+    def _upload(self, repository: str, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
+        start = self._call("POST", _uploads_path(repository), _push(repository))
+        location = self._wire.target(self._wire.ask(start, hoped={202}))
+        if location is None:
+            raise cause.nonsense(self.host, "no `Location` for an upload")
+        call = replace(
+            start,
+            method="PUT",
+            url=location + ("&" if "?" in location else "?") + urlencode({"digest": digest}),
+            headers={"Content-Type": "application/octet-stream", "Content-Length": str(size)},
+            body=_exactly(self._readable(chunks, digest), digest, size),
+            is_commit=True,
+        )
+        try:
+            answer = self._wire.ask_once(call, hoped={201, 204})
+            self._check_digest(self._digest_said(answer), digest)
+        except BaseException:
+            self._cancel(repository, location)
+            raise
+
+    def _cancel(self, repository: str, location: str | None) -> None:
+        """Give an upload up; a registry that does not hear it forgets the upload by itself."""
+        call = replace(self._call("DELETE", "", _push(repository)), url=location or "")
+        with suppress(InputOutputFailed):
+            self._wire.ask_once(call, hoped={202, 204, 404})
+
+    def _readable(self, chunks: Iterable[bytes], digest: Digest) -> Iterator[bytes]:
+        """Tell what cannot be read from what cannot be sent: both are `OSError`s."""
+        try:
+            yield from chunks
+        except OSError as error:
+            raise InputOutputFailed(
+                f"`{digest}` cannot be read to be sent: {error.strerror}",
+                code="S1-R19",
+                hint="check the medium, then run the command again: only what lacks is sent",
+            ) from None
+
+    def _call(self, method: str, path: str, *scopes: str) -> Call:
+        return Call(method=method, url=self._wire.base + path, scopes=scopes)
+
+    def _digest_said(self, answer: Answer) -> Digest | None:
+        said = answer.headers.get("Docker-Content-Digest")
+        try:
+            return Digest(said) if said else None
+        except ValueError:
+            raise cause.nonsense(self.host, f"the digest `{said}`") from None
+
+    def _check_digest(self, found: str | None, digest: Digest) -> None:
+        if found not in {digest, None}:
+            raise InputOutputFailed(
+                f"`{self.host}` answers `{found}` where `{digest}` was expected",
+                code="S1-R14",
+                hint="check the registry's disk and the proxies before it, then run it again",
+            )
+
+    def _missing(self, what: str) -> InputOutputFailed:
+        return InputOutputFailed(
+            f"`{self.host}` does not hold {what}",
+            code="S1-R21",
+            hint="check the name, or run `s1ctl load FILE`",
+        )
+
+    def _too_long(self, what: str, allowed: int) -> InputOutputFailed:
+        return InputOutputFailed(
+            f"`{self.host}` sends more than {allowed} bytes for {what}",
+            code="S1-R20",
+            hint="make sure that `registry.url` names a registry",
+        )
+
+
+def _exactly(chunks: Iterable[bytes], digest: Digest, size: int) -> Iterator[bytes]:
+    """Hand on `size` bytes; the last chunk waits until `chunks` has ended well."""
+    left, held = size, b""
+    for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            break
+        if held:
+            yield held
+        held = chunk
+    if left:
+        raise ContentsRefused(
+            f"`{digest}` has {'more' if left < 0 else 'less'} than the {size} bytes it should have",
+            code="S1-C52",
+            hint="run `s1ctl bundle verify FILE`, and tell the vendor its output",
+        )
+    if held:
+        yield held
+
+
+def _blob_path(repository: str, digest: Digest) -> str:
+    return f"/v2/{check_repository(repository)}/blobs/{digest}"
+
+
+def _uploads_path(repository: str) -> str:
+    return f"/v2/{check_repository(repository)}/blobs/uploads/"
+
+
+def _manifest_path(repository: str, reference: str) -> str:
+    name = Digest(reference) if ":" in reference else check_tag(reference)
+    return f"/v2/{check_repository(repository)}/manifests/{name}"
+
+
+def _pull(repository: str) -> str:
+    return f"repository:{repository}:pull"
+
+
+def _push(repository: str) -> str:
+    return f"repository:{repository}:pull,push"
