@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from s1ctl.bundle.archive import write_archive
+from s1ctl.bundle.closure import check_closure, check_lists
 from s1ctl.bundle.completeness import prove_compose
-from s1ctl.bundle.contents import Ingredients, make_manifest, make_pieces
+from s1ctl.bundle.contents import Ingredients, Piece, make_manifest, make_pieces
 from s1ctl.bundle.images import read_image
 from s1ctl.bundle.lockfile import (
     ImageLock,
@@ -79,6 +80,7 @@ def build_bundle(
     locks = _check_locks(recipe, found, is_update=update_lock)
     pieces = make_pieces(found)
     manifest = make_manifest(recipe.declared, found, pieces=pieces, issued=issued)
+    _check_as_a_reader(manifest, pieces)
     header = Header(
         roots=roots,
         release=sign(STATEMENT_TYPE, statement_json(manifest), [key] if key else []),
@@ -197,6 +199,13 @@ def _check_locks(
         revisions = [migration.revision for migration in found.lineages[schema.database]]
         locks[path] = check_revisions(path, revisions, recipe.declared.version, is_update=is_update)
     return locks
+
+
+def _check_as_a_reader(manifest: ReleaseManifest, pieces: tuple[Piece, ...]) -> None:
+    """Prove that no site will find the release incomplete."""
+    streams = {piece.blob.digest: piece.chunks for piece in pieces}
+    check_lists(manifest)
+    check_closure(manifest, lambda digest: b"".join(streams[digest]()))
 
 
 def _write_locks(locks: Mapping[Path, ImageLock | RevisionLock], out: Path) -> None:

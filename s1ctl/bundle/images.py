@@ -15,6 +15,7 @@ from s1ctl.oci.manifest import Descriptor, Index, Manifest, parse_manifest
 ZSTD_ENGINE = Version("23")
 MAX_MANIFESTS = 256
 UNKNOWN = "unknown/unknown"  # what builders write for the platform of an attestation
+ATTESTATION = "application/vnd.in-toto+json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,9 @@ def _check_size(name: str, descriptor: Descriptor, size: int) -> None:
 
 
 def _platform(name: str, manifest: Manifest, descriptor: Descriptor, config: bytes) -> str:
-    """Say the platform, as the index has it or else the config."""
+    """Say the platform, as the index has it or else the config; an attestation has none."""
+    if any(layer.media_type == ATTESTATION for layer in manifest.layers):
+        return UNKNOWN
     try:
         says = json.loads(config)
         found = "/".join(

@@ -145,6 +145,7 @@ def _check_images(document: Document) -> None:
                 path, f"`{name}` is not a name: lower-case letters, digits, `_` and `-`"
             )
         _check_image(document, path, document.parse(ImageEntry, path, data))
+    _check_repositories(document, images)
     if not 1 <= len(images) <= MAX_IMAGES:
         raise document.refuse(
             "$.images", f"`images` has {len(images)} entries, not 1 to {MAX_IMAGES}"
@@ -171,6 +172,19 @@ def _check_image(document: Document, path: str, image: ImageEntry) -> None:
         raise document.refuse(
             f"{path}.repository", error.message, code="S1-U69", hint=error.hint
         ) from None
+
+
+def _check_repositories(document: Document, images: dict[str, Any]) -> None:
+    """Refuse two images in one repository: both would have the tag of the version."""
+    seen: dict[str, str] = {}
+    for name, image in images.items():
+        former = seen.setdefault(image["repository"], name)
+        if former != name:
+            raise document.refuse(
+                f"$.images.{name}.repository",
+                f"image `{former}` goes to the repository `{image['repository']}` too",
+                code="S1-U69",
+            )
 
 
 def _check_version(document: Document, version: Version) -> None:

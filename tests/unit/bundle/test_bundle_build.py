@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from s1ctl.bundle import archive
+from s1ctl.bundle import archive, closure
 from s1ctl.bundle.build import build_bundle
+from s1ctl.bundle.sign import sign_bundle
+from s1ctl.bundle.verify import verify_bundle
 from s1ctl.errors import ContentsRefused, InputOutputFailed, NotVerified, S1Error, UsageError
 from s1ctl.progress import silent
 from s1ctl.release.verified import parse_header, verify_header
@@ -65,6 +67,28 @@ def test_what_was_built_is_verified_by_the_root_of_its_vendor(recipe, out):
     assert report.size_bytes == out.stat().st_size
     assert report.warnings == ()
     assert report.is_signed
+
+
+@pytest.mark.parametrize("is_multi_platform", [False, True])
+def test_what_was_built_is_opened_and_proven_to_the_last_byte(is_multi_platform, tmp_path, out):
+    recipe = write_project(tmp_path / "project", is_multi_platform=is_multi_platform)
+    report = build(recipe, out)
+    assert verify_bundle(out, VENDOR.trust).release == report.digest
+
+
+def test_a_release_that_a_reader_would_refuse_is_not_built(recipe, out, monkeypatch):
+    monkeypatch.setitem(closure.LIMITS, "oci-config", 10)
+    assert refusal(recipe, out).code == "S1-C22"
+
+
+def test_a_build_signed_later_equals_one_signed_while_building(recipe, out, tmp_path):
+    build(recipe, out)
+    later = build(recipe, tmp_path / "later.s1b", key=None).path
+    sign_bundle(later, KEY)
+    assert verify_bundle(later, VENDOR.trust).signers == (KEY.public.fingerprint,)
+    slot = archive.SLOT_STEP + archive.BLOCK
+    assert later.read_bytes()[slot:] == out.read_bytes()[slot:]
+    assert later.stat().st_size == out.stat().st_size
 
 
 def test_blobs_lie_in_order_each_once_with_the_layers_last(recipe, out):

@@ -80,6 +80,7 @@ REFUSALS = {
     "a user without password": (('    password: "env:PW"\n', ""), 9, 3, "S1-U62"),
     "a password in the recipe": (('"env:PW"', "hunter2"), 13, 5, "S1-U03"),
     "a repository with dots": (("repository: console", "repository: ../x"), 8, 59, "S1-U69"),
+    "a repository twice": (("repository: other", "repository: console"), 15, 5, "S1-U69"),
     "a repository in capitals": (("repository: console", "repository: X"), 8, 59, "S1-U69"),
     "a setting twice": (("name: db_password", "name: public_host"), 19, 6, "S1-U63"),
     "a default that is not of its kind": (("kind: text", "kind: port"), 18, 6, "S1-U63"),

@@ -85,7 +85,10 @@ def test_a_layer_that_is_in_an_image_twice_is_listed_once(bench):
 
 
 def test_attestations_beside_the_platforms_are_carried_but_are_no_platform(bench):
-    image, attestation = bench.manifest(), bench.manifest(annotations={"is": "attestation"})
+    image = bench.manifest()
+    attestation = bench.manifest(
+        layer={"mediaType": "application/vnd.in-toto+json"}, config_json={"any": "thing"}
+    )
     index = bench.shelf.put(
         "oci-manifest",
         index_bytes(bench.shelf, [("linux/arm", image), ("unknown/unknown", attestation)]),
