@@ -1,7 +1,7 @@
 """`s1ctl bundle`: build, sign, verify and look into bundles."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from s1ctl.cli import context, passphrase
 from s1ctl.cli.key import refuse_to_replace
 from s1ctl.cli.trust import read_root
 from s1ctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from s1ctl.trust.root import Trust
 
 app = typer.Typer(help="Build, sign, verify and look into bundles.")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")]
@@ -32,10 +35,14 @@ def build(
     root: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The root.json to carry along.")
     ] = None,
+    update_lock: Annotated[
+        bool, typer.Option("--update-lock", help="Accept images that are not the locked ones.")
+    ] = False,
     password_file: passphrase.PasswordFile = None,
 ) -> None:
     """Build a bundle, and sign it while building."""
     from s1ctl.bundle.build import build_bundle
+    from s1ctl.cli import bundle_text
     from s1ctl.trust.root import parse_chain
 
     here = context.of(line)
@@ -46,9 +53,13 @@ def build(
         key=passphrase.read_key(here, key, password_file) if key else None,
         roots=parse_chain(read_root(root)) if root else (),
         environment=here.environment,
+        source_date_epoch=here.environment.get("SOURCE_DATE_EPOCH"),
+        update_lock=update_lock,
         notify=here.notify,
     )
-    here.output.result(str(report), {})
+    for warning in report.warnings:
+        here.output.say(f"warning: {warning}")
+    here.output.result(bundle_text.describe_build(report), bundle_text.build_document(report))
 
 
 @app.command()
@@ -63,28 +74,80 @@ def sign(
     from s1ctl.bundle.sign import sign_bundle
 
     here = context.of(line)
-    sign_bundle(file, passphrase.read_key(here, key, password_file))
-    here.output.result(f"{file} is signed", {"file": str(file)})
+    signer = passphrase.read_key(here, key, password_file)
+    digest = sign_bundle(file, signer)
+    fingerprint = signer.public.fingerprint
+    here.output.result(
+        f"{file} is signed by {fingerprint}",
+        {"file": str(file), "digest": str(digest), "key": fingerprint},
+    )
 
 
 @app.command()
 def verify(
-    line: typer.Context, file: File, root: Root = None, fingerprint: Fingerprint = ""
+    line: typer.Context, *, file: File, root: Root = None, fingerprint: Fingerprint = ""
 ) -> None:
     """Read and check every byte; writes nothing."""
     from s1ctl.bundle.verify import verify_bundle
+    from s1ctl.cli import bundle_text
 
     here = context.of(line)
-    report = verify_bundle(file, trust_for(here, root, fingerprint), here.notify)
-    here.output.result(str(report), {})
+    trust = trust_for(here, file, root, fingerprint)
+    report = verify_bundle(file, trust, here.notify)
+    here.output.result(bundle_text.describe_verified(report), bundle_text.plain_data(report))
 
 
-def trust_for(here: context.Here, root: Path | None, fingerprint: str) -> object:
-    """Trust the root that the command line names, or else the one that this site remembers."""
+@app.command()
+def show(
+    line: typer.Context, *, file: File, root: Root = None, fingerprint: Fingerprint = ""
+) -> None:
+    """Show what a bundle says of itself; reads its header only."""
+    from s1ctl.bundle.show import show_bundle
+    from s1ctl.cli import bundle_text
+
+    here = context.of(line)
+    data = show_bundle(file, _known_trust(here, file, root, fingerprint))
+    here.output.result(bundle_text.describe(data), data)
+
+
+@app.command()
+def ls(
+    line: typer.Context, *, file: File, root: Root = None, fingerprint: Fingerprint = ""
+) -> None:
+    """List the blobs of a bundle; reads its header only."""
+    from s1ctl.bundle.show import list_blobs
+    from s1ctl.cli import bundle_text
+
+    here = context.of(line)
+    data = list_blobs(file, _known_trust(here, file, root, fingerprint))
+    here.output.result(bundle_text.describe_blobs(data), data)
+
+
+def trust_for(here: context.Here, file: Path, root: Path | None, fingerprint: str) -> "Trust":
+    """Trust the root that the command line names, or else the one that this site remembers.
+
+    A root that is named is for looking at a file: the file's own channel is accepted.
+    """
+    from s1ctl.bundle.reader import read_header_unverified
+    from s1ctl.trust.root import Trust, first_root
+
     if (root is None) != (not fingerprint):
         raise UsageError(
             "a root is trusted by its file and its fingerprint together",
             code="S1-U25",
             hint="give both `--root FILE` and `--fingerprint HEX`",
         )
-    return here.trust
+    if root is None:
+        return here.trust
+    trusted = first_root(read_root(root), fingerprint.lower())
+    channel = read_header_unverified(file).manifest.channel
+    return Trust(product=trusted.document.product, channel=channel, root=trusted)
+
+
+def _known_trust(
+    here: context.Here, file: Path, root: Path | None, fingerprint: str
+) -> "Trust | None":
+    """Find a root to verify by; None where there is neither a named one nor a site."""
+    if root is None and not fingerprint and not here.site_file.exists():
+        return None
+    return trust_for(here, file, root, fingerprint)

@@ -21,7 +21,10 @@ class _Track:
 
 
 class ProgressLine:
-    """Shows the `Progress` of doers on `stream`; call it as their `notify`."""
+    """Shows the `Progress` of doers on `stream`; call it as their `notify`.
+
+    Those with the same total are one thing, whichever part of it the label names at the moment.
+    """
 
     def __init__(
         self, stream: TextIO, *, is_terminal: bool, clock: Callable[[], float] = time.monotonic
@@ -29,22 +32,23 @@ class ProgressLine:
         self._stream = stream
         self._is_terminal = is_terminal
         self._clock = clock
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: dict[tuple[str, int | str], _Track] = {}
         self._is_open = False
 
     def __call__(self, progress: Progress) -> None:
         """Show a state of progress, unless one was shown a moment ago."""
         now = self._clock()
-        is_new = progress.label not in self._tracks
+        key = (progress.unit, progress.total or progress.label)
+        is_new = key not in self._tracks
         if is_new:
-            self._tracks[progress.label] = _Track(began=now, first=progress.done, shown=now)
-        track = self._tracks[progress.label]
+            self._tracks[key] = _Track(began=now, first=progress.done, shown=now)
+        track = self._tracks[key]
         is_done = 0 < progress.total <= progress.done
         if is_new or is_done or now - track.shown >= EVERY_S[self._is_terminal]:
             track.shown = now
             self._show(describe(progress, now - track.began, track.first), is_done=is_done)
         if is_done:
-            del self._tracks[progress.label]
+            del self._tracks[key]
 
     def close(self) -> None:
         """Leave the line that moves, so that what follows begins on its own."""

@@ -35,7 +35,8 @@ def golden(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.delenv("S1CTL_SITE", raising=False)
+    monkeypatch.setenv("S1CTL_SITE", str(tmp_path / "usual.yaml"))
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
 
     def compare(name: str, *argv: object, hide: tuple[tuple[str, str], ...] = ()) -> None:
         status, out, err = run(*argv)

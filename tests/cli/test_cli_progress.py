@@ -66,3 +66,15 @@ def test_what_was_there_before_does_not_count_for_the_rate() -> None:
 def test_sizes_and_times_have_the_unit_a_person_would_choose() -> None:
     assert [size(n) for n in (999, 1536, 3 << 30)] == ["999 B", "1.5 KiB", "3.0 GiB"]
     assert [duration(s) for s in (1.26, 62, 600, 7200)] == ["1.3 s", "62 s", "10 min", "2.0 h"]
+
+
+def test_parts_of_one_total_are_one_thing() -> None:
+    stream, clock = io.StringIO(), Clock()
+    line = ProgressLine(stream, is_terminal=False, clock=clock)
+    for number in range(5):
+        clock.now = number
+        line(Progress(label=f"layer {number}", done=number, total=4))
+    assert stream.getvalue().splitlines() == [
+        "layer 0: 0 B of 4 B",
+        "layer 4: 4 B of 4 B, 1 B/s, done in 4.0 s",
+    ]
