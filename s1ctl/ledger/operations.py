@@ -14,7 +14,6 @@ from s1ctl.ledger.connection import Database
 from s1ctl.ledger.journal import FIRST, Direction, Event, JournalEntry, first_broken
 from s1ctl.ledger.models import JournalRow, OperationRow
 from s1ctl.plan.plan import Plan
-from s1ctl.shape import plain
 
 State = Literal["open", "paused", "done", "failed", "taken-back"]
 UNFINISHED = ("open", "paused")
@@ -115,11 +114,11 @@ class Operations:
             entry = JournalEntry(
                 number=last.number + 1 if last else 1,
                 operation=operation,
-                step=plain(step),
+                step=from_text(to_text(step)),
                 direction=direction,
                 event=event,
-                record=plain(record),
-                error=plain(error),
+                record=from_text(to_text(record)),
+                error=from_text(to_text(error)),
                 at=at,
                 previous=last.hash if last else FIRST,
             )

@@ -34,7 +34,7 @@ class ReleaseStore:
             _make_folder(self._folder)
             for rest in self._folder.glob(".*.tmp"):
                 shutil.rmtree(rest)
-            if self.has(release):
+            if self._place(release).is_dir():
                 _fill(self._place(release), header, blobs)
             else:
                 self._put_new(release, header, blobs)

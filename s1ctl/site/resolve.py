@@ -55,8 +55,8 @@ def resolve_release_settings(
     """Join what a release declares with what the site gives; fetches named secrets, writes none.
 
     A generated secret that is not made yet is version 1, pending: call `ensure_secrets` first where
-    writing is allowed, so that the digest of the plan stays the same. Raises `UsageError` S1-U12 for
-    a secret whose value stands in the site file, `InputOutputFailed` S1-I10 and S1-I11.
+    writing is allowed, so that the digest of the plan stays the same. Raises `UsageError` S1-U12
+    for a secret whose value stands in the site file, `InputOutputFailed` S1-I10 and S1-I11.
     """
     _refuse_inline(declared, site)
     resolved = resolve_settings(declared, site.values)
