@@ -134,7 +134,7 @@ def trust_for(here: context.Here, file: Path, root: Path | None, fingerprint: st
     if (root is None) != (not fingerprint):
         raise UsageError(
             "a root is trusted by its file and its fingerprint together",
-            code="S1-U25",
+            code="S1-U85",
             hint="give both `--root FILE` and `--fingerprint HEX`",
         )
     if root is None:

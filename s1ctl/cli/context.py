@@ -110,18 +110,18 @@ class Here:
         )
 
     def confirm(self, question: str, *, is_yes: bool) -> bool:
-        """Ask, unless `--yes` was given. Raises `UsageError` S1-U21 where nobody can answer."""
+        """Ask, unless `--yes` was given. Raises `UsageError` S1-U81 where nobody can answer."""
         if is_yes:
             return True
         self.require_terminal("`--yes`")
         return typer.confirm(question, err=True)
 
     def require_terminal(self, option: str) -> None:
-        """Raise `UsageError` S1-U21 where nobody can be asked; `option` says it without asking."""
+        """Raise `UsageError` S1-U81 where nobody can be asked; `option` says it without asking."""
         if not sys.stdin.isatty():
             raise UsageError(
                 "a question would be asked here, and there is no terminal",
-                code="S1-U21",
+                code="S1-U81",
                 hint=f"give {option}",
             )
 

@@ -10,6 +10,8 @@ EXIT_CODES: dict[type[errors.S1Error], int] = {
     errors.UsageError: USAGE,
     errors.NotReady: 3,
     errors.NotEvaluated: 5,
+    errors.NotReady: 3,
+    errors.NotEvaluated: 5,
     errors.FormatRefused: 10,
     errors.NotVerified: 11,
     errors.Withdrawn: 12,

@@ -21,7 +21,7 @@ def explain(
         near = ", ".join(f"`{key}`" for key in nearest(name, list(entries)))
         raise UsageError(
             f"nothing is known of `{name}`",
-            code="S1-U22",
+            code="S1-U82",
             hint=f"perhaps you mean {near}" if near else "give a code such as `S1-T01`, or `10`",
         )
     context.of(line).output.result(

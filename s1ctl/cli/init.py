@@ -125,7 +125,7 @@ def pairs(items: list[str] | None, option: str) -> dict[str, str]:
         if not (name and sign):
             raise UsageError(
                 f"`{name}` is not of the form `NAME=VALUE`",
-                code="S1-U26",
+                code="S1-U86",
                 hint=f"write `{option} {name or 'NAME'}=VALUE`",
             )
     return {name: value for name, _, value in split}
@@ -142,7 +142,7 @@ def grouped(items: list[str] | None) -> dict[str, list[str]]:
 
 def _require(key: str, answer: str) -> None:
     if not answer:
-        raise UsageError(f"the {QUESTIONS[key]} is missing", code="S1-U27", hint=f"give `--{key}`")
+        raise UsageError(f"the {QUESTIONS[key]} is missing", code="S1-U87", hint=f"give `--{key}`")
 
 
 def _write(here: context.Here, text: str) -> None:
@@ -178,7 +178,7 @@ def trust_registry(site: "Site", certificates: Path) -> Path:
     if site.registry.ca is None:
         raise UsageError(
             "the site file names no CA for the registry",
-            code="S1-U28",
+            code="S1-U88",
             hint="write its file to `registry.ca`; a public CA needs no trust of its own",
         )
     place = certificates / site.registry.host / "ca.crt"

@@ -39,7 +39,7 @@ def new(
     here = context.of(line)
     if root and not product:
         raise UsageError(
-            "a root is for one product, and none is named", code="S1-U23", hint="give `--product`"
+            "a root is for one product, and none is named", code="S1-U83", hint="give `--product`"
         )
     refuse_to_replace(file, *([root] if root else []))
     word = None if no_password else passphrase.new(here, password_file)
@@ -71,12 +71,12 @@ def show(
 
 
 def refuse_to_replace(*paths: Path) -> None:
-    """Raise `UsageError` S1-U24 where a file is already there; nothing is overwritten."""
+    """Raise `UsageError` S1-U84 where a file is already there; nothing is overwritten."""
     for path in paths:
         if path.exists():
             raise UsageError(
                 f"`{path}` is already there",
-                code="S1-U24",
+                code="S1-U84",
                 hint="name another file, or move that one away",
             )
 

@@ -81,7 +81,7 @@ def _run(line: list[str], here: context.Here) -> int:
     except typer.TyperException as error:
         raise UsageError(
             error.format_message()[:1].lower() + error.format_message()[1:].rstrip("."),
-            code="S1-U20",
+            code="S1-U80",
             hint=f"run `{_help_for(error)}`",
         ) from None
     except typer.Abort:

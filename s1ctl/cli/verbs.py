@@ -2,7 +2,7 @@
 
 import typer
 
-from s1ctl.cli import bundle, explain, init, key, lock, trust
+from s1ctl.cli import bundle, explain, init, key, load, lock, trust
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -11,5 +11,6 @@ def add_verbs(app: typer.Typer) -> None:
     app.add_typer(bundle.app, name="bundle")
     app.command("init")(init.init)
     app.add_typer(trust.app, name="trust")
+    app.command("load")(load.load)
     app.add_typer(lock.app, name="lock")
     app.command("explain")(explain.explain)

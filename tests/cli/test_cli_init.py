@@ -78,4 +78,4 @@ def test_there_is_nothing_to_trust_where_the_site_names_no_ca(run, tmp_path: Pat
     run(*WORDS[:9], "https://r:5000", "--site", path)
     with pytest.raises(UsageError) as refused:
         trust_registry(read_site(path), tmp_path)
-    assert refused.value.code == "S1-U28"
+    assert refused.value.code == "S1-U88"
