@@ -15,6 +15,14 @@ class UsageError(S1Error):
     """A command line, site file or recipe that is wrong: fix the line that the message names."""
 
 
+class NotReady(S1Error):
+    """A preflight check failed: fix the site; nothing was changed."""
+
+
+class NotEvaluated(S1Error):
+    """A blocking check could not be evaluated: give it access."""
+
+
 class FormatRefused(S1Error):
     """A bundle that is not one, or is damaged: get the file again."""
 

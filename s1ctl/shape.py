@@ -8,7 +8,6 @@ from msgspec import field
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-
 if TYPE_CHECKING:
     # What a type checker shall see: msgspec's own declaration does not hand `kw_only` on.
     @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
@@ -49,8 +48,17 @@ def parse_value(data: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(data, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `")
-        raise ShapeError(message, path.rstrip("`") or "$") from None
+        message, at, path = str(error).rpartition(" - at `$")
+        raise ShapeError(message if at else path, f"${path[:-1]}" if at else "$") from None
+
+
+V = TypeVar("V", bound=Value)
+
+
+def changed(value: V, **changes: object) -> V:
+    """Make a copy of `value` with some fields changed."""
+    copy: V = msgspec.structs.replace(value, **changes)  # type: ignore[type-var]
+    return copy
 
 
 def plain(value: object) -> Any:

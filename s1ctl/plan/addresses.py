@@ -19,7 +19,7 @@ def allocate(
 ) -> dict[str, Pair]:
     """Give each wanted replica its pair: the one it owns, else the lowest free one.
 
-    Raises `UsageError` S1-U12 when the subnet is too small.
+    Raises `UsageError` S1-U16 when the subnet is too small.
     """
     result: dict[str, Pair] = {name: (pair[0], pair[1]) for name, pair in owned.items()}
     taken = {address for pair in result.values() for address in pair}
@@ -35,6 +35,6 @@ def allocate(
 def _full(subnet: ipaddress.IPv4Network, name: str) -> UsageError:
     return UsageError(
         f"the network `{subnet}` has no two free addresses for `{name}`",
-        code="S1-U12",
+        code="S1-U16",
         hint="give `target.network` in the site file a larger subnet, such as a /24",
     )

@@ -36,7 +36,8 @@ class Hop(Value):
 class Plan(Value):
     """All that an operation will do; computed without any I/O.
 
-    `settings` holds those of each release that is started, by its payload digest.
+    `settings` holds those of each release that is started, by its payload digest; `addresses` the
+    two that each replica owns, by `UNIT/REPLICA`.
     """
 
     schema: Literal[1] = 1
@@ -48,6 +49,7 @@ class Plan(Value):
     stage: tuple[AnyStep, ...]
     hops: tuple[Hop, ...]
     settings: dict[str, Settings]
+    addresses: dict[str, tuple[str, str]] = {}
 
     @property
     def digest(self) -> Digest:

@@ -60,6 +60,7 @@ def _plan(
         stage=_stage(site, views, prepares),
         hops=tuple(hops),
         settings={str(v.digest): v.settings for v in views},
+        addresses=addresses,
     )
 
 

@@ -8,13 +8,14 @@ from packaging.version import Version
 
 from s1ctl.canonical import canonical_json
 from s1ctl.oci.digest import Digest
-from s1ctl.oci.reference import ImageReference
 from s1ctl.plan.addresses import Pair
 from s1ctl.plan.plan import Settings
 from s1ctl.plan.steps import Instance
-from s1ctl.release.compose import ComposeFile, Service, substitute
+from s1ctl.release.compose import ComposeFile, substitute
 from s1ctl.release.manifest import Image, ReleaseManifest, Unit
+from s1ctl.release.service import Service
 from s1ctl.shape import plain
+from s1ctl.site.config import RegistryAccess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,7 @@ class SiteView:
     name: str
     target_id: str
     subnet: ipaddress.IPv4Network
-    registry_host: str
-    registry_prefix: str
+    registry: RegistryAccess
     soak_s: int
     current: Current | None
     is_backup_wanted: bool = True
@@ -77,7 +77,4 @@ class SiteView:
 
     def reference(self, image: Image) -> str:
         """Name the image by digest in this site's registry."""
-        repository = "/".join(p for p in (self.registry_prefix, image.repository) if p)
-        return str(
-            ImageReference(host=self.registry_host, repository=repository, digest=image.digest)
-        )
+        return self.registry.reference(image.repository, image.digest)

@@ -10,6 +10,7 @@ from s1ctl.oci.digest import Digest
 from s1ctl.shape import Value
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
+Port = Annotated[int, Meta(ge=1, le=65535)]
 Named = TypeVar("Named", "Image", "Unit")
 Role = Literal["data", "app", "edge"]
 MediaType = Literal[
@@ -58,9 +59,12 @@ class Setting(Value):
 
 
 class Health(Value):
-    """Paths and port at which a unit tells that it is ready, alive, and which version it is."""
+    """Paths and port at which a unit tells that it is ready, alive, and which version it is.
 
-    port: Annotated[int, Meta(ge=1, le=65535)]
+    `port` may be a setting, `${NAME}`; filled in it is a number, as text or not.
+    """
+
+    port: Port | Annotated[str, Meta(pattern=r"^(\$\{[a-z][a-z0-9_]*\}|[0-9]{1,5})\Z")]
     ready: str
     live: str | None = None
     version: str | None = None

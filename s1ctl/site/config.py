@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from s1ctl.errors import InputOutputFailed, UsageError
+from s1ctl.oci.digest import Digest
+from s1ctl.oci.reference import ImageReference
 from s1ctl.release.manifest import Name
 from s1ctl.shape import Value
 from s1ctl.site.secrets import SecretSource
@@ -49,6 +51,15 @@ class RegistryAccess(Value):
     def prefix(self) -> str:
         """The path before every repository, without slashes at its ends."""
         return "/".join(self.url.split("/")[3:]).strip("/")
+
+    def repository(self, name: str) -> str:
+        """Name a bundle's repository as it is called at this site."""
+        return "/".join(part for part in (self.prefix, name) if part)
+
+    def reference(self, repository: str, digest: Digest) -> str:
+        """Name an image of a bundle's repository by digest, as an engine pulls it."""
+        name = self.repository(repository)
+        return str(ImageReference(host=self.host, repository=name, digest=digest))
 
 
 class DatabaseAccess(Value):

@@ -21,6 +21,7 @@ from s1ctl.release.manifest import (
     Setting,
     UpgradeRules,
 )
+from s1ctl.site.config import RegistryAccess
 
 COMPOSE = b"""
 services:
@@ -53,7 +54,7 @@ def digest_of(text: str) -> Digest:
     return Digest.of(text.encode())
 
 
-def make_view(  # noqa: PLR0913
+def make_view(
     version: str,
     *,
     sources: str = "",
@@ -67,7 +68,7 @@ def make_view(  # noqa: PLR0913
     parsed = parse_compose(compose, name="compose.yaml")
     source = Digest.of(compose)
     wanted = {service.image for service in parsed.services.values()}
-    contents = {name: version for name in wanted} | {"db": "same"} | dict(images or {})
+    contents = dict.fromkeys(wanted, version) | {"db": "same"} | dict(images or {})
     manifest = ReleaseManifest(
         schema=1,
         product="shop",
@@ -118,8 +119,7 @@ def make_site(current: Current | None = None, **changes: Any) -> SiteView:
             "name": "acme",
             "target_id": "engine-1",
             "subnet": ipaddress.IPv4Network("10.97.0.0/24"),
-            "registry_host": "registry:5000",
-            "registry_prefix": "shop",
+            "registry": RegistryAccess(url="https://registry:5000/shop"),
             "soak_s": 5,
             "current": current,
             **changes,

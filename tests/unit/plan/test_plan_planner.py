@@ -242,7 +242,7 @@ def test_a_network_without_room_is_refused() -> None:
     site = make_site(subnet=__import__("ipaddress").IPv4Network("10.0.0.0/27"))
     with pytest.raises(UsageError) as caught:
         plan_install(site, make_view("1.0.0", compose=compose))
-    assert caught.value.code == "S1-U12"
+    assert caught.value.code == "S1-U16"
 
 
 def test_a_recorded_point_names_what_ran() -> None:

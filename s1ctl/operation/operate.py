@@ -1,0 +1,191 @@
+"""Open, resume and take back an operation: the lock, the loop, and what is said at its end."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from s1ctl.errors import Inconclusive, S1Error, SiteHeld
+from s1ctl.ledger.holder import lives
+from s1ctl.ledger.operations import Operation
+from s1ctl.operation.context import Context
+from s1ctl.operation.events import Event
+from s1ctl.operation.execute import error_document, go_forward, numbered, take_back_hop
+from s1ctl.operation.outcome import Outcome, State
+from s1ctl.operation.run import Run
+from s1ctl.plan.plan import Plan
+from s1ctl.targets.docker_hold import Hold
+from s1ctl.targets.probe import OpenLoop, ProbeNumbers
+
+
+def apply_plan(context: Context, plan: Plan, watch: OpenLoop | None = None) -> Outcome:
+    """Open an operation for `plan` and walk it; a hop that fails is taken back as a whole.
+
+    `watch` is a client that asks the platform all the while; its numbers go into the journal.
+    Raises `SiteHeld` when another operation is open or paused. From then on nothing is raised:
+    the outcome holds the error.
+    """
+    refuse_if_unfinished(context)
+    fence = _hold(context, context.ledger.operations.next_id(), plan)
+    with context.interrupts.shielded():
+        operation = context.ledger.operations.open(plan, fence=fence, at=context.now())
+        context.ledger.addresses.record(plan.addresses)
+    _tell(context, operation, "opened", f"{plan.verb}, {len(numbered(plan))} steps")
+    return _walk(Run(context=context, operation=operation, fence=fence), _forward, watch)
+
+
+def resume(context: Context, operation: Operation, watch: OpenLoop | None = None) -> Outcome:
+    """Go on with a paused or killed operation, in the direction that it had."""
+    fence = _hold(context, operation.id, operation.plan)
+    run = Run(context=context, operation=operation, fence=fence)
+    return _walk(run, _forward if operation.direction == "do" else _backward, watch)
+
+
+def take_back(context: Context, operation: Operation, watch: OpenLoop | None = None) -> Outcome:
+    """Take back the hop at which a paused or killed operation stands."""
+    fence = _hold(context, operation.id, operation.plan)
+    return _walk(Run(context=context, operation=operation, fence=fence), _backward, watch)
+
+
+def refuse_if_unfinished(context: Context) -> None:
+    """Raise `SiteHeld` S1-L03 when an operation is paused here."""
+    operation = context.ledger.operations.unfinished()
+    if operation is not None:
+        raise SiteHeld(
+            f"the operation {operation.id} ({operation.verb}) is not finished",
+            code="S1-L03",
+            hint="run `s1ctl resume` to finish it, or `s1ctl rollback` to take it back",
+        )
+
+
+def _forward(run: Run) -> State:
+    try:
+        go_forward(run)
+    except Inconclusive:
+        raise
+    except S1Error as error:
+        _backward(run)
+        raise _TakenBack(error) from error
+    return "done"
+
+
+class _TakenBack(Exception):  # noqa: N818 - not an error of its own: it carries the cause
+    def __init__(self, cause: S1Error) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+
+
+def _backward(run: Run) -> State:
+    with run.context.interrupts.shielded():
+        run.context.ledger.operations.set_direction(run.operation.id, "undo")
+    take_back_hop(run)
+    return "taken-back"
+
+
+def _walk(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> Outcome:
+    began = run.context.now()
+    if watch:
+        watch.start()
+    end = _go(run, go)
+    numbers = watch.stop() if watch else None
+    seconds = (run.context.now() - began).total_seconds()
+    return _close(run, end, numbers=numbers, seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    state: State
+    error: S1Error | None = None
+    is_interrupted: bool = False
+
+
+def _go(run: Run, go: Callable[[Run], State]) -> _End:
+    try:
+        return _End(state=go(run))
+    except _TakenBack as end:
+        return _End(state="taken-back", error=end.cause)
+    except KeyboardInterrupt:
+        return _End(state="paused", is_interrupted=True)
+    except S1Error as error:
+        return _End(state="paused", error=error)
+
+
+def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float) -> Outcome:
+    context, identity = run.context, run.operation.id
+    probe = asdict(numbers) if numbers else None
+    with context.interrupts.shielded():
+        context.ledger.operations.set_state(identity, end.state, cause=error_document(end.error))
+        if end.state != "paused":
+            context.target.release_hold(identity)
+            context.ledger.lock.release(identity)
+        installed = context.ledger.releases.installed()
+        version = str(installed.version) if installed else None
+        head = _record_end(run, end, {"state": end.state, "release": version, "probe": probe})
+    return Outcome(
+        operation=identity,
+        verb=run.operation.plan.verb,
+        state=end.state,
+        version=version,
+        head=head,
+        seconds=seconds,
+        error=end.error,
+        is_interrupted=end.is_interrupted,
+        probe=probe,
+    )
+
+
+def _record_end(run: Run, end: _End, record: dict[str, object]) -> str:
+    """Write the end into the journal, as step 0, and say the journal's head."""
+    entry = run.context.ledger.operations.append(
+        operation=run.operation.id,
+        step={"number": 0, "kind": "close"},
+        direction="do",
+        event="failed" if end.error else "done",
+        record=record,
+        error=error_document(end.error),
+        at=run.context.now(),
+    )
+    _tell(run.context, run.operation, "closed", end.state)
+    return entry.hash
+
+
+def _hold(context: Context, identity: str, plan: Plan) -> int:
+    """Take the lock in the ledger, then at the target; both or none."""
+    fence = context.ledger.lock.acquire(
+        operation=identity,
+        holder=context.holder,
+        plan=str(plan.digest),
+        message=plan.verb,
+        at=context.now(),
+        is_alive=lives,
+    )
+    try:
+        context.target.hold(_mark(context, identity, plan))
+    except S1Error:
+        context.ledger.lock.release(identity)
+        raise
+    return fence
+
+
+def _mark(context: Context, identity: str, plan: Plan) -> Hold:
+    holder = context.holder
+    return Hold(
+        operation=identity,
+        who=holder.who,
+        host=holder.host,
+        pid=holder.pid,
+        boot_id=holder.boot_id,
+        since=context.now().isoformat(),
+        plan=str(plan.digest),
+        message=plan.verb,
+    )
+
+
+def _tell(context: Context, operation: Operation, event: str, text: str) -> None:
+    context.tell(
+        Event(
+            at=context.now().isoformat(),
+            operation=operation.id,
+            event="opened" if event == "opened" else "closed",
+            total=len(numbered(operation.plan)),
+            text=text,
+        )
+    )

@@ -1,0 +1,27 @@
+"""How an operation ended."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from s1ctl.errors import S1Error
+
+State = Literal["done", "taken-back", "paused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of one run of an operation; `head` is the journal's newest hash.
+
+    `error` is the inner reason; `is_interrupted` tells a pause by signal from one by error.
+    `version` is the release at which the site is now, None where nothing is installed.
+    """
+
+    operation: str
+    verb: str
+    state: State
+    version: str | None
+    head: str
+    seconds: float
+    error: S1Error | None = None
+    is_interrupted: bool = False
+    probe: dict[str, object] | None = None

@@ -1,0 +1,47 @@
+"""One process's run of an open operation, and the steps it numbers."""
+
+from dataclasses import dataclass
+
+from s1ctl.errors import StepFailed
+from s1ctl.ledger.operations import Operation
+from s1ctl.oci.digest import Digest
+from s1ctl.operation.context import Context
+from s1ctl.plan.plan import Hop, Settings
+from s1ctl.plan.steps import AnyStep, RecordPoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A step with its number in the plan, from 1, and its hop (None in the stage)."""
+
+    number: int
+    step: AnyStep
+    hop: Hop | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The context, the operation, and the fencing number under which it runs."""
+
+    context: Context
+    operation: Operation
+    fence: int
+
+    def settings(self, release: Digest, hop: Hop | None) -> Settings:
+        """Find the settings of a release: the plan's, or those that the hop's point recorded."""
+        planned = self.operation.plan.settings.get(str(release))
+        if planned is not None:
+            return planned
+        for step in hop.steps if hop else ():
+            if isinstance(step, RecordPoint):
+                point = self.context.ledger.points.find(step.point)
+                if point is not None and point.release == release and point.settings is not None:
+                    return point.settings
+        installed = self.context.ledger.releases.installed()
+        if installed is not None and installed.digest == release:
+            return installed.settings
+        raise StepFailed(
+            f"the settings of release `{release}` are recorded nowhere",
+            code="S1-O02",
+            hint="run `s1ctl support-bundle` and send it to the vendor",
+        )

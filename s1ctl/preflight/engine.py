@@ -1,0 +1,215 @@
+"""The engine of this host: does it answer, is it new enough, is our subnet free."""
+
+import ipaddress
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from s1ctl.preflight.check import Check, Values
+from s1ctl.preflight.collect import Collector
+from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed
+from s1ctl.preflight.needs import Needs
+from s1ctl.site.facts import Fact
+
+TIMEOUT_S = 10
+LEAST_API = Version("1.41")
+
+
+def collectors(socket: str) -> dict[str, Collector]:
+    """List what is asked of the engine at `socket`."""
+    return {
+        "engine.reach": lambda: _reach(socket),
+        "engine.info": lambda: _info(socket),
+        "engine.networks": lambda: _networks(socket),
+        "host.routes": _routes,
+    }
+
+
+def _reach(path: str) -> Fact:
+    """Say how the socket answers: the reason is the measurement."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(TIMEOUT_S)
+        try:
+            connection.connect(path)
+        except FileNotFoundError:
+            reason = "missing"
+        except PermissionError:
+            reason = "denied"
+        except OSError as error:
+            reason = error.strerror or "no answer"
+        else:
+            reason = "answers"
+    return Fact(value=reason, source=path)
+
+
+def _ask(path: str) -> Any:
+    import docker
+
+    return docker.APIClient(base_url=f"unix://{path}", version="1.41", timeout=TIMEOUT_S)
+
+
+def _info(path: str) -> Fact:
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        client = _ask(path)
+        version, info = client.version(), client.info()
+        client.close()
+    except (DockerException, RequestException) as error:
+        return Fact(error=f"{type(error).__name__}: {error}", source=path)
+    value = {
+        "version": version.get("Version", ""),
+        "api": version.get("ApiVersion", ""),
+        "root": info.get("DockerRootDir", ""),
+        "driver": info.get("Driver", ""),
+        "swarm": info.get("Swarm", {}).get("LocalNodeState", ""),
+        "rootless": any("rootless" in o for o in info.get("SecurityOptions") or ()),
+    }
+    return Fact(value=value, source=f"{path} /version, /info")
+
+
+def _networks(path: str) -> Fact:
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        client = _ask(path)
+        networks = client.networks()
+        client.close()
+    except (DockerException, RequestException) as error:
+        return Fact(error=f"{type(error).__name__}: {error}", source=path)
+    value = [
+        {
+            "name": network["Name"],
+            "site": (network.get("Labels") or {}).get("dev.s1ctl.site", ""),
+            "subnets": [c["Subnet"] for c in network["IPAM"]["Config"] or () if "Subnet" in c],
+            "bridge": _bridge(network),
+        }
+        for network in networks
+    ]
+    return Fact(value=value, source=f"{path} /networks")
+
+
+def _bridge(network: dict[str, Any]) -> str:
+    options = network.get("Options") or {}
+    return str(options.get("com.docker.network.bridge.name", "br-" + network["Id"][:12]))
+
+
+def _routes() -> Fact:
+    """Read the host's IPv4 routes: interface and network of each but the default one."""
+    lines = Path("/proc/net/route").read_text("ascii").splitlines()[1:]
+    routes = []
+    for line in lines:
+        interface, destination, *_ = line.split()
+        mask = int.from_bytes(bytes.fromhex(line.split()[7]), "little")
+        network = int.from_bytes(bytes.fromhex(destination), "little")
+        if mask:
+            routes.append([interface, str(ipaddress.ip_network((network, mask.bit_count())))])
+    return Fact(value=routes, source="/proc/net/route")
+
+
+def judge_reach(values: Values, needs: Needs) -> Judgement:
+    """Judge whether the engine's socket lets us in."""
+    reason, socket = values["engine.reach"], needs.site.target.socket
+    if reason == "answers":
+        return passed(f"{socket} answers")
+    command = "systemctl start docker"
+    advice = "Start the engine, or correct `target.socket` in the site file."
+    if reason == "denied":
+        command, advice = "s1ctl preflight", "Run s1ctl as root, or as a member of that group."
+    fix = Fix(command=command, where="this host", safe=True)
+    return failed(f"{socket}: {reason}", advice, value=reason, fix=fix)
+
+
+def judge_version(values: Values, needs: Needs) -> Judgement:
+    """Judge the engine by its API version; its own version string is parsed leniently."""
+    info: Any = values["engine.info"]
+    text = f"Engine {info['version']}, API {info['api']}"
+    for name in ("rootless", "swarm"):
+        if info[name] is True or info[name] in ("active", "locked"):
+            return failed(f"{text}: {name} engines are not supported", "Use a plain engine.")
+    if "podman" in str(info["version"]).lower() or Version(info["api"]) < LEAST_API:
+        return failed(
+            text,
+            "Upgrade the engine to 20.10.10 or newer.",
+            required=Required(op=">=", value=str(LEAST_API), source="s1ctl"),
+        )
+    version = _lenient(info["version"])
+    if version is not None and not needs.engine.contains(version, prereleases=True):
+        return failed(
+            text,
+            f"Bring the engine to {needs.engine}.",
+            required=Required(op="in", value=str(needs.engine), source=needs.source),
+        )
+    return passed(text, value=info["version"])
+
+
+def judge_networks(values: Values, needs: Needs) -> Judgement:
+    """Judge whether the site's subnet is free of every other network and route."""
+    ours, site = needs.site.target.subnet, needs.site.name
+    networks: Any = values["engine.networks"]
+    bridges = {n["bridge"] for n in networks if n["site"] == site}
+    taken = [(n["name"], s) for n in networks if n["site"] != site for s in n["subnets"]]
+    routes: Any = values["host.routes"]
+    taken += [(f"route on {name}", net) for name, net in routes if name not in bridges]
+    for name, subnet in taken:
+        if _overlaps(ours, subnet):
+            return failed(
+                f"{ours} overlaps {subnet} ({name})",
+                "Choose another `target.network` in the site file.",
+                value=subnet,
+                required=Required(op="is", value="free", source="site file"),
+            )
+    return passed(f"{ours} is free or our own")
+
+
+def _overlaps(ours: ipaddress.IPv4Network, subnet: str) -> bool:
+    other = ipaddress.ip_network(subnet, strict=False)
+    return isinstance(other, ipaddress.IPv4Network) and ours.overlaps(other)
+
+
+def _lenient(text: str) -> Version | None:
+    """Read as much of a version string as is one; None where nothing is (`library-import`)."""
+    candidates: Iterable[str] = (text, text.partition("+")[0], text.partition("-")[0])
+    for candidate in candidates:
+        try:
+            return Version(Version(candidate).base_version)
+        except InvalidVersion:
+            continue
+    return None
+
+
+CHECKS = (
+    Check(
+        id="engine.reachable",
+        title="the engine answers at its socket",
+        why="Everything of the platform runs in it.",
+        severity="blocking",
+        facts=("engine.reach",),
+        judge=judge_reach,
+        is_waivable=False,
+    ),
+    Check(
+        id="engine.version",
+        title="the engine is one that the release runs on",
+        why="Older engines cannot run the images' programs, and other kinds are not tested.",
+        severity="blocking",
+        facts=("engine.info",),
+        judge=judge_version,
+        prerequisites=("engine.reachable",),
+    ),
+    Check(
+        id="engine.networks",
+        title="the site's subnet is free",
+        why="Two networks with the same addresses make some of them unreachable.",
+        severity="blocking",
+        facts=("engine.networks", "host.routes"),
+        judge=judge_networks,
+        prerequisites=("engine.reachable",),
+    ),
+)
