@@ -156,7 +156,8 @@ def _check_key(document: Document, name: str, key: str, place: str) -> None:
     )
 
 
-KEYS = frozenset(struct.encode_name for struct in fields(Service))
+_SERVICE: Any = Service
+KEYS = frozenset(each.encode_name for each in fields(_SERVICE))
 
 
 def _check_dollars(document: Document, path: str, data: object) -> None:

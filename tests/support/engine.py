@@ -1,1 +1,169 @@
-"""Fixtures: docker."""
+"""Fixtures: the engine of this machine, and engines of our own in network namespaces."""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from s1ctl.targets.docker import DockerTarget
+from s1ctl.targets.docker_container import SITE
+from s1ctl.targets.docker_engine import Engine, connect_engine
+from tests.support.require import ENGINE, need
+
+START_S = 60
+CLONE_NEWNET = 0x40000000
+
+
+@pytest.fixture
+def docker_client() -> Engine:
+    """Yield the engine of this machine."""
+    need("docker")
+    return connect_engine(str(ENGINE))
+
+
+@pytest.fixture
+def site_name(docker_client: Engine) -> Iterator[str]:
+    """Yield the name of a site of this test; what has its label is removed at the end."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    try:
+        yield name
+    finally:
+        remove_site(docker_client, name)
+
+
+def remove_site(engine: Engine, site: str) -> None:
+    """Remove everything that has the site's label."""
+    label = {SITE: site}
+    for container in engine.containers(label):
+        engine.remove(container)
+    for network in (f"{site}-default", f"{site}-services"):
+        engine.remove_network(network)
+    for volume in engine.volumes(label):
+        engine.remove_volume(volume)
+
+
+class OwnEngine:
+    """A dockerd of our own in a network namespace, so that it can be restarted under its load."""
+
+    def __init__(self, folder: Path, *, number: int = 77) -> None:
+        self.folder = folder
+        self.namespace = f"s1ctl-{uuid.uuid4().hex[:6]}"
+        self.socket = f"/run/{self.namespace}.sock"
+        self._bip = f"10.{number}.0.1/24"
+        self._pool = f"base=10.{number}.128.0/17,size=24"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run("ip", "netns", "add", self.namespace)
+        self._inside("ip", "link", "set", "lo", "up")
+
+    def start(self) -> None:
+        """Start the engine and wait until it answers."""
+        with (self.folder / "dockerd.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    "nsenter", f"--net=/run/netns/{self.namespace}", "dockerd",
+                    "--data-root", str(self.folder / "data"),
+                    "--exec-root", f"/run/{self.namespace}",
+                    "-H", f"unix://{self.socket}",
+                    "--pidfile", str(self.folder / "dockerd.pid"),
+                    "--bip", self._bip, "--default-address-pool", self._pool,
+                    "--cgroup-parent", f"/{self.namespace}",
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        until = time.monotonic() + START_S
+        while time.monotonic() < until and self._process.poll() is None:
+            if Path(self.socket).exists() and self._answers():
+                return
+            time.sleep(0.2)
+        raise RuntimeError((self.folder / "dockerd.log").read_text()[-3000:])
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the engine, and its containers with it."""
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(START_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(START_S)
+        self._process = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        self.stop()
+        self._run("ip", "netns", "delete", self.namespace)
+        shutil.rmtree(f"/run/{self.namespace}", ignore_errors=True)
+        Path(self.socket).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be in the engine's network namespace, with this thread and those it starts."""
+        here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            _enter(f"/run/netns/{self.namespace}")
+            yield
+        finally:
+            _set_namespace(here)
+            os.close(here)
+
+    def _answers(self) -> bool:
+        done = subprocess.run(
+            ["docker", "-H", f"unix://{self.socket}", "version"],
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        return done.returncode == 0
+
+    def _inside(self, *argv: str) -> None:
+        self._run("nsenter", f"--net=/run/netns/{self.namespace}", *argv)
+
+    def _run(self, *argv: str) -> None:
+        subprocess.run(argv, check=True, timeout=30, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def _enter(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        _set_namespace(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _set_namespace(descriptor: int) -> None:
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.setns(descriptor, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+@pytest.fixture
+def own_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
+    """Yield an engine of our own, started; needs root and `ip netns`."""
+    need("docker")
+    if os.geteuid() != 0 or not shutil.which("dockerd") or not shutil.which("ip"):
+        if "docker" in os.environ.get("S1CTL_REQUIRE", "").split(","):
+            pytest.fail("an engine of our own needs root, dockerd and ip", pytrace=False)
+        pytest.skip("an engine of our own needs root, dockerd and ip")
+    engine = OwnEngine(tmp_path_factory.mktemp("engine"))
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.close()
+
+
+def target_of(site: object, engine: Engine, state: Path) -> DockerTarget:
+    return DockerTarget(site=site, client=engine, state=state)  # type: ignore[arg-type]

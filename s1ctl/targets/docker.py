@@ -1,0 +1,408 @@
+"""A site's Docker Engine: what runs there, and how a release gets there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from s1ctl.errors import InputOutputFailed, StepFailed
+from s1ctl.oci.reference import ImageReference
+from s1ctl.plan.presence import Presence
+from s1ctl.plan.steps import Instance, Placement, Retire, Roll
+from s1ctl.progress import Notify, Progress, silent
+from s1ctl.release.compose import ComposeFile, parse_compose, substitute
+from s1ctl.release.service import Service
+from s1ctl.site.config import Site
+from s1ctl.site.facts import Fact
+from s1ctl.site.secrets import Secret
+from s1ctl.targets.docker_container import (
+    RELEASE,
+    REPLICA,
+    UNIT,
+    VERSION,
+    Bind,
+    Spec,
+    volume_name,
+)
+from s1ctl.targets.docker_engine import Engine
+from s1ctl.targets.docker_hold import Hold, break_hold, read_hold, release_hold, take_hold
+from s1ctl.targets.docker_objects import SiteObjects, State
+from s1ctl.targets.docker_once import ONCE, once_document, run_once
+from s1ctl.targets.docker_roll import Roller
+from s1ctl.targets.mounts import Mounts
+from s1ctl.targets.settings import RegistryAuth, Release, UnitSettings
+from s1ctl.targets.traffic import Traffic
+
+DRAIN_S = 10
+SILENCE_S = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A container of the site as the engine tells it; `state` is `running`, `exited`, …."""
+
+    unit: str
+    release: str
+    version: str
+    replica: int
+    container: str
+    address: str | None
+    state: str
+    health: str | None
+
+
+class DockerTarget:
+    """The engine as one site's target. Nothing without the site's label is touched."""
+
+    def __init__(self, *, site: Site, client: Engine, state: Path) -> None:
+        self._site = site
+        self._engine = client
+        self._objects = SiteObjects(client, site.name)
+        self._mounts = Mounts(state / "mounts")
+        self._traffic = Traffic(state / "edge", client, self._edges)
+
+    # what is there
+
+    def target_id(self) -> str:
+        """Name this engine, as plans do."""
+        return f"docker:{self._engine.info()['ID']}"
+
+    def facts(self) -> dict[str, Fact]:
+        """Measure the engine; one that does not answer is a fact with an error."""
+        try:
+            info, version = self._engine.info(), self._engine.version()
+        except InputOutputFailed as error:
+            return {"engine.version": Fact(source="engine", error=error.message)}
+        values = {
+            "engine.version": version["Version"],
+            "engine.api": version["ApiVersion"],
+            "engine.id": info["ID"],
+            "engine.storage": info["Driver"],
+            "engine.architecture": info["Architecture"],
+            "engine.root": info["DockerRootDir"],
+            "engine.memory": info["MemTotal"],
+        }
+        return {name: Fact(value=value, source="engine") for name, value in values.items()}
+
+    def running(self) -> tuple[Running, ...]:
+        """List the site's containers of units, the stopped ones too."""
+        found = (self._objects.find(name) for name in self._objects.names())
+        return tuple(
+            self._describe(each)
+            for each in found
+            if each is not None and UNIT in each["Config"]["Labels"]
+        )
+
+    def address(self, unit: str) -> str:
+        """Say the address at which the running container of a unit is reached."""
+        for each in self.running():
+            if each.unit == unit and each.state == "running" and each.address:
+                return each.address
+        raise InputOutputFailed(
+            f"no container of `{unit}` is running",
+            code="S1-E18",
+            hint=f"run `docker ps -a --filter label={UNIT}={unit}` to see why",
+        )
+
+    # images
+
+    def has_image(self, reference: str) -> Presence:
+        """Say whether the engine has the image of this digest reference."""
+        try:
+            digests = self._engine.digests(reference)
+        except InputOutputFailed:
+            return Presence.UNKNOWN
+        return Presence.PRESENT if digests and reference in digests else Presence.ABSENT
+
+    def pull(self, reference: str, auth: RegistryAuth | None, notify: Notify = silent) -> None:
+        """Have an image; nothing is asked of the registry when the engine has it."""
+        if self.has_image(reference) is Presence.PRESENT:
+            return
+        known = {"username": auth.user, "password": auth.password.reveal()} if auth else {}
+        self._engine.pull(reference, known, notify)
+        if self.has_image(reference) is not Presence.PRESENT:
+            raise InputOutputFailed(
+                f"the engine pulled `{reference}` and does not know it by that digest",
+                code="S1-E14",
+                hint="run `docker image inspect` with it",
+            )
+
+    # units
+
+    def prepare(
+        self,
+        release: Release,
+        settings: UnitSettings,
+        data: tuple[Instance, ...],
+        *,
+        operation: str = "",
+        notify: Notify = silent,
+    ) -> None:
+        """Have networks, volumes and the missing data units, and wait until those are ready.
+
+        A data unit that runs in its other container is left to its roll: two on one volume would
+        destroy it. A kill in the middle leaves what was made, and the next call goes on.
+        """
+        compose = self._compose(release)
+        self._traffic.ensure_folder()
+        self._objects.ensure_networks(self._site.target.subnet)
+        for name in compose.volumes:
+            self._objects.ensure_volume(name)
+        for instance in data:
+            if not self._runs_elsewhere(instance):
+                roller = self._roller(instance.unit, release, settings, operation, notify)
+                roller.start(instance)
+                roller.wait(instance, None)
+
+    def is_prepared(self, release: Release, data: tuple[Instance, ...]) -> Presence:
+        """Say whether networks, volumes and data units are there; not whether they are ready."""
+        try:
+            volumes = (
+                volume_name(self._site.name, name) for name in self._compose(release).volumes
+            )
+            is_there = (
+                self._objects.find_network(self._objects.network) is not None
+                and self._objects.find_network(self._objects.services) is not None
+                and all(self._engine.volume(name) is not None for name in volumes)
+                and all(self._runs_somewhere(instance) for instance in data)
+            )
+        except InputOutputFailed:
+            return Presence.UNKNOWN
+        return Presence.PRESENT if is_there else Presence.ABSENT
+
+    def roll(
+        self,
+        step: Roll,
+        release: Release,
+        settings: UnitSettings,
+        *,
+        operation: str = "",
+        notify: Notify = silent,
+    ) -> None:
+        """Replace a unit as `step` says, from `release`; see `Roller.roll`."""
+        self._roller(step.to.unit, release, settings, operation, notify).roll(step)
+
+    def unroll(
+        self,
+        step: Roll,
+        former: Release | None,
+        settings: UnitSettings,
+        *,
+        operation: str = "",
+        notify: Notify = silent,
+    ) -> None:
+        """Take a roll back, also one that was killed half-way; `former` is the former's release.
+
+        The former containers were kept and are started again, or made anew where they are gone.
+        """
+        if step.former is None:
+            self._take_away(step.to, notify)
+            return
+        if former is None:
+            raise StepFailed(
+                f"the release of the former `{step.former.unit}` is not in the release store",
+                code="S1-E25",
+                hint=f"load the bundle of version {step.former.version}, then run `s1ctl resume`",
+            )
+        back = Roll(role=step.role, replace=step.replace, to=step.former, former=step.to)
+        self.roll(back, former, settings, operation=operation, notify=notify)
+
+    def probe_roll(self, step: Roll, release: Release, settings: UnitSettings) -> Presence:
+        """Say whether a roll is done in all its parts."""
+        return self._roller(step.to.unit, release, settings, "", silent).probe(step)
+
+    def retire(self, step: Retire, *, notify: Notify = silent) -> None:
+        """Stop a unit that the release no longer has; its containers are kept."""
+        self._take_away(step.former, notify)
+
+    def probe_retire(self, step: Retire) -> Presence:
+        """Say whether the unit is stopped and nothing sends traffic to it."""
+        try:
+            runs = any(self._objects.is_running(p.container) for p in step.former.placements)
+            is_done = not runs and self._traffic.is_at(step.former.unit, ())
+        except InputOutputFailed:
+            return Presence.UNKNOWN
+        return Presence.PRESENT if is_done else Presence.ABSENT
+
+    def remove_stopped(self, keep: tuple[Instance, ...]) -> None:
+        """Remove the site's stopped containers that are not in `keep`, with their files."""
+        kept = {placement.container for each in keep for placement in each.placements}
+        for name in self._objects.names():
+            if name not in kept and not self._objects.is_running(name):
+                self._objects.remove(name)
+                self._mounts.remove(name)
+
+    # one-shot containers
+
+    def run_once(
+        self,
+        name: str,
+        image: str,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, Secret] | None = None,
+        user: str = "",
+        silence_s: float = SILENCE_S,
+    ) -> Iterator[bytes]:
+        """Run `argv` in a new container of `image` on the site's network; yield its stdout.
+
+        Secrets are files under /run/secrets. Raises as `docker_once.run_once`.
+        """
+        full = f"{self._site.name}-once-{name}"
+        service = Service(image="once", user=user or None, secrets=tuple(secrets or {}))
+        document = once_document(
+            site=self._site.name,
+            network=self._objects.network,
+            image=image,
+            argv=argv,
+            environment=environment or {},
+            user=user,
+            binds=self._mounts.write(full, service, {}, UnitSettings(secrets=secrets or {})),
+        )
+        try:
+            self._objects.find(full)
+            with closing(run_once(self._engine, full, document, silence_s=silence_s)) as output:  # type: ignore[type-var]
+                yield from output
+        finally:
+            self._mounts.remove(full)
+
+    # the lock
+
+    def hold(self, hold: Hold) -> Hold:
+        """Take the site's lock at the engine; see `take_hold`."""
+        return take_hold(self._engine, self._site.name, hold)
+
+    def holder(self) -> Hold | None:
+        """Say who holds the site's lock at the engine."""
+        return read_hold(self._engine, self._site.name)
+
+    def release_hold(self, operation: str) -> None:
+        """Give the lock back."""
+        release_hold(self._engine, self._site.name, operation)
+
+    def break_hold(self) -> Hold | None:
+        """Take the lock away from whoever holds it, and say who did."""
+        return break_hold(self._engine, self._site.name)
+
+    # the end
+
+    def remove_containers(self) -> None:
+        """Remove all of the site's containers and networks; volumes stay."""
+        for name in self._objects.names():
+            self._objects.park(name)
+            self._objects.remove(name)
+            self._mounts.remove(name)
+        for network in (self._objects.network, self._objects.services):
+            if self._objects.find_network(network) is not None:
+                self._engine.remove_network(network)
+
+    def remove_volumes(self) -> tuple[str, ...]:
+        """Remove all of the site's volumes, with the data in them, and name them."""
+        names = self._engine.volumes(self._objects.label)
+        for name in names:
+            self._engine.remove_volume(name)
+        return names
+
+    # details
+
+    def _roller(
+        self,
+        unit: str,
+        release: Release,
+        settings: UnitSettings,
+        operation: str,
+        notify: Notify,
+    ) -> Roller:
+        compose = self._compose(release)
+        service = substitute(compose.services[unit], settings.values)
+        image = self._reference(release, service.image)
+
+        def make(instance: Instance, placement: Placement) -> Spec:
+            return Spec(
+                site=self._site.name,
+                service=service,
+                image=image,
+                instance=instance,
+                placement=placement,
+                network=self._objects.network,
+                operation=operation,
+                binds=self._binds(placement.container, service, compose, settings),
+            )
+
+        return Roller(
+            objects=self._objects,
+            traffic=self._traffic,
+            service=service,
+            make=make,
+            ready_timeout_s=self._site.policy.ready_timeout_s,
+            notify=notify,
+        )
+
+    def _binds(
+        self, container: str, service: Service, compose: ComposeFile, settings: UnitSettings
+    ) -> tuple[Bind, ...]:
+        """Write the files that a container mounts, and have its volumes."""
+        for text in service.volumes:
+            self._objects.ensure_volume(text.split(":")[0])
+        binds = self._mounts.write(container, service, compose.configs, settings)
+        if service.s1ctl.upstreams is None:
+            return binds
+        self._traffic.ensure_folder()
+        return (*binds, Bind(source=self._traffic.folder, target=service.s1ctl.upstreams))
+
+    def _reference(self, release: Release, image_name: str) -> str:
+        image = release.manifest.image(image_name)
+        registry = self._site.registry
+        repository = "/".join(part for part in (registry.prefix, image.repository) if part)
+        return str(ImageReference(host=registry.host, repository=repository, digest=image.digest))
+
+    def _compose(self, release: Release) -> ComposeFile:
+        raw = release.small(release.manifest.compose)
+        return parse_compose(raw, name=f"compose file of {release.manifest.version}")
+
+    def _take_away(self, instance: Instance, notify: Notify) -> None:
+        """Stop a unit; traffic leaves it first, where the edge lets it go."""
+        try:
+            self._traffic.switch(instance.unit, (), drain_s=DRAIN_S)
+        except StepFailed as error:
+            notify(Progress(label=error.message, done=0, total=0, unit="steps"))
+        for placement in instance.placements:
+            self._objects.park(placement.container)
+
+    def _runs_elsewhere(self, instance: Instance) -> bool:
+        own = {placement.container for placement in instance.placements}
+        others = set(self._objects.names(unit=instance.unit)) - own
+        return any(self._objects.is_running(name) for name in others)
+
+    def _runs_somewhere(self, instance: Instance) -> bool:
+        return any(self._objects.is_running(n) for n in self._objects.names(unit=instance.unit))
+
+    def _edges(self) -> tuple[str, ...]:
+        """Name the running edges that read the upstream files."""
+        names = []
+        for name in self._objects.names(role="edge"):
+            found = self._objects.find(name)
+            if found is None or found["State"]["Status"] != "running":
+                continue
+            if any(m.get("Source") == str(self._traffic.folder) for m in found["Mounts"]):
+                names.append(name)
+        return tuple(names)
+
+    def _describe(self, found: State) -> Running:
+        labels = found["Config"]["Labels"]
+        networks = found["NetworkSettings"]["Networks"]
+        config = (networks.get(self._objects.network) or {}).get("IPAMConfig") or {}
+        return Running(
+            unit=labels[UNIT],
+            release=labels.get(RELEASE, ""),
+            version=labels.get(VERSION, ""),
+            replica=int(labels.get(REPLICA, "0")),
+            container=found["Name"].lstrip("/"),
+            address=config.get("IPv4Address"),
+            state=found["State"]["Status"],
+            health=(found["State"].get("Health") or {}).get("Status"),
+        )
+
+
+__all__ = ["ONCE", "DockerTarget", "Hold", "RegistryAuth", "Running", "UnitSettings"]
