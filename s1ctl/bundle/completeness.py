@@ -31,7 +31,8 @@ def prove_compose(raw: bytes, *, name: str, recipe: RecipeDocument) -> ProvenCom
     """Prove that the Compose file `raw` names only images and settings of `recipe`.
 
     Raises `UsageError` with line and column: S1-U66 an image, S1-U67 a setting, S1-U68 a secret
-    that the recipe does not have, S1-U76 a secret used as text. What nobody uses is a warning.
+    that the recipe does not have, S1-U76 a secret used as text, S1-U79 a port of another kind.
+    What nobody uses is a warning.
     """
     compose = parse_compose(raw, name=name)
     document = parse_yaml(raw, name=name)
@@ -40,6 +41,7 @@ def prove_compose(raw: bytes, *, name: str, recipe: RecipeDocument) -> ProvenCom
     for service in compose.services:
         _check_image(document, service, compose, recipe)
         _check_secrets(document, service, compose, secrets)
+        _check_port(document, service, compose, recipe)
     for path, setting in _uses("$", document.data):
         _check_use(document, path, setting, values=values, secrets=secrets)
     return ProvenCompose(raw=raw, compose=compose, warnings=tuple(_idle(compose, recipe)))
@@ -69,6 +71,22 @@ def _check_secrets(
                 code="S1-U68",
                 hint=f"add `{{name: {secret}, kind: secret}}` to the recipe's `settings`",
             )
+
+
+def _check_port(
+    document: Document, service: str, compose: ComposeFile, recipe: RecipeDocument
+) -> None:
+    """Refuse a setting as the port of a health check that a site may give another text."""
+    health = compose.services[service].s1ctl.health
+    used = _USE.fullmatch(str(health.port)) if health else None
+    kinds = {setting.name: setting.kind for setting in recipe.settings}
+    if used and kinds.get(used[1], "port") != "port":
+        raise document.refuse(
+            f"$.services.{service}.x-s1ctl.health.port",
+            f"`{used[1]}` is a setting of kind `{kinds[used[1]]}`, not `port`",
+            code="S1-U79",
+            hint=f"declare `{{name: {used[1]}, kind: port}}` in the recipe's `settings`",
+        )
 
 
 def _uses(path: str, data: object) -> Iterator[tuple[str, str]]:

@@ -210,6 +210,8 @@ COMPOSE_REFUSALS = {
         "S1-U68",
     ),
     "a secret as text": ("${public_host}", "${db_password}", 5, 7, "S1-U76"),
+    "a port that is a text": ("port: 8080", 'port: "${public_host}"', 8, 35, "S1-U79"),
+    "a port that is not declared": ("port: 8080", 'port: "${gateway_port}"', 8, 35, "S1-U67"),
     "a key outside the subset": ("image: console", "image: console\n    pid: host", 4, 5, "S1-U40"),
 }
 

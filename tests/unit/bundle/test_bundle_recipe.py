@@ -141,6 +141,13 @@ def test_a_recipe_without_images_is_refused(read):
         read((RECIPE[start:end], ""))
 
 
+def test_a_recipe_of_more_images_than_a_statement_has_subjects_is_refused(read):
+    start, end = RECIPE.index("images:"), RECIPE.index("compose:")
+    lines = [f"  i{n}: {{oci-layout: x, name: n, repository: r{n}}}\n" for n in range(1024)]
+    with pytest.raises(UsageError, match="1024 entries"):
+        read((RECIPE[start:end], "images:\n" + "".join(lines)))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "x", "images: 7", "requires: 3\nupgrade: {known: 1}"])
 def test_what_is_no_recipe_at_all_is_refused(text, tmp_path):
     path = tmp_path / "recipe.yaml"
