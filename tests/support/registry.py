@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from cryptography import x509
@@ -25,9 +25,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from s1ctl.oci.registry import Registry
+from s1ctl.oci.retry import Patience
+from s1ctl.site.secrets import Secret
 from tests.support.require import need
 
 START_S = 20
+IMPATIENT = Patience(tries=3, first_s=0.01, longest_s=1)
 USER = "loader"
 PASSWORD = "canary-7f3a-not-for-any-message"
 _ACCESS = re.compile(r'^\S+ - \S+ \[[^]]*\] "(\S+) (\S+) HTTP/[\d.]+" (\d+) (\d+) ', re.MULTILINE)
@@ -103,6 +107,18 @@ class RegistryServer:
             self._process.wait(10)
         self._process = None
 
+    def connect(self, **changes: Any) -> Registry:
+        """Make a client that is let in, and is impatient; `changes` replace its arguments."""
+        password = None if self.password is None else Secret(self.password)
+        arguments = {
+            "ca": self.ca,
+            "user": self.user,
+            "password": password,
+            "patience": IMPATIENT,
+            **changes,
+        }
+        return Registry(arguments.pop("url", self.url), **arguments)
+
     def restart(self) -> None:
         """Stop and start it: same port, same storage."""
         self.stop()
@@ -129,7 +145,7 @@ class RegistryServer:
 
     def uploads(self) -> list[Path]:
         """List the unfinished uploads in its storage."""
-        return list((self.storage / "docker/registry/v2/repositories").glob("**/_uploads/*"))
+        return list((self.storage / "docker/registry/v2/repositories").glob("**/_uploads/*/data"))
 
     def forget_blob(self, digest: str) -> None:
         """Take a blob's bytes away behind its back (its cache forgets at the next start)."""
