@@ -1,0 +1,69 @@
+"""How the demo speaks: sections, each command as typed, what it said, and how long it took."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from places import ROOT, S1CTL, SITE_FILE, shown
+
+BOLD, DIM, PLAIN = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if sys.stdout.isatty() else ("", "", "")
+TIMEOUT_S = 900
+
+
+class StoryError(Exception):
+    """A command of the story did not end as it should."""
+
+
+class Story:
+    """Tells the demo, and keeps the time of each section."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def section(self, title: str) -> Iterator[None]:
+        """Tell a section and time it."""
+        began = time.monotonic()
+        print(f"\n{BOLD}== {title}{PLAIN}", flush=True)
+        yield
+        self.seconds[title] = round(time.monotonic() - began, 1)
+        print(f"{DIM}   ({self.seconds[title]} s){PLAIN}", flush=True)
+
+    def say(self, text: str) -> None:
+        """Say a sentence."""
+        print(f"\n{text}" if text else "", flush=True)
+
+    def s1ctl(self, *words: str | Path) -> str:
+        """Run s1ctl as a person would type it, and hand back what it wrote to stdout."""
+        return self.run(S1CTL, *words)
+
+    def run(self, *words: str | Path) -> str:
+        """Run a command; its stdout is shown and handed back, its stderr only shown."""
+        command = [str(word) for word in words]
+        print(f"\n{BOLD}$ {shlex.join(shown(word) for word in command)}{PLAIN}", flush=True)
+        began = time.monotonic()
+        lines = []
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "S1CTL_SITE": shown(SITE_FILE)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout
+            for line in process.stdout:
+                lines.append(line)
+                print(line, end="", flush=True)
+            status = process.wait(TIMEOUT_S)
+        seconds = time.monotonic() - began
+        print(f"{DIM}   {seconds:.1f} s{PLAIN}", flush=True)
+        if status:
+            raise StoryError(f"`{shlex.join(map(shown, command))}` ended with {status}")
+        return "".join(lines)
