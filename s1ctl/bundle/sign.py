@@ -21,8 +21,8 @@ def sign_bundle(path: Path, key: PrivateKey) -> Digest:
     The old slot is saved beside the file as `FILE.slot` before the first byte changes, and removed
     when the new one is on disk. A run that was killed between leaves `FILE.slot`; the next one puts
     the old slot back if the new one is not whole, and goes on. Raises `UsageError`: S1-F30 no room,
-    S1-S23 signed by that key already, S1-S24 64 signatures, S1-S25 being signed; `NotVerified` S1-S07 not a release;
-    `FormatRefused`; `InputOutputFailed` S1-I01, S1-I02.
+    S1-S23 signed by that key already, S1-S24 64 signatures, S1-S25 being signed;
+    `NotVerified` S1-S07 not a release; `FormatRefused`; `InputOutputFailed` S1-I01, S1-I02.
     """
     file = open_file(path, os.O_RDWR)
     try:

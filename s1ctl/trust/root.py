@@ -118,7 +118,7 @@ def walk_chain(trusted: TrustedRoot, offered: Sequence[Envelope]) -> TrustedRoot
         if claimed.version > trusted.document.version:
             trusted = _follow(trusted, envelope)
         else:
-            _check_known(trusted, claimed.version, envelope.payload)
+            _check_known(trusted, claimed.version, envelope)
     return trusted
 
 
@@ -132,11 +132,12 @@ def _follow(trusted: TrustedRoot, envelope: Envelope) -> TrustedRoot:
     return TrustedRoot(document=following, envelopes=(*trusted.envelopes, envelope))
 
 
-def _check_known(trusted: TrustedRoot, version: int, payload: bytes) -> None:
+def _check_known(trusted: TrustedRoot, version: int, envelope: Envelope) -> None:
     """Compare with the root of that version, unless it is older than all that this site has."""
     known = trusted.envelopes[::-1][trusted.document.version - version :][:1]
-    if known and known[0].payload != payload:
+    if known and known[0].payload != envelope.payload:
         raise refuse(f"there are two different roots {version}", "S1-T04")
+    _trust(envelope)
 
 
 def _trust(envelope: Envelope) -> TrustedRoot:
