@@ -2,15 +2,37 @@
 
 import typer
 
-from s1ctl.cli import bundle, explain, init, key, load, lock, trust
+from s1ctl.cli import (
+    bundle,
+    explain,
+    going_on,
+    init,
+    install,
+    key,
+    load,
+    lock,
+    plan,
+    preflight,
+    status,
+    trust,
+    upgrade,
+)
 
 
 def add_verbs(app: typer.Typer) -> None:
-    """Put every verb on the command line, in the order in which `--help` lists them."""
+    """Put every verb on the command line."""
+    app.command()(init.init)
+    app.command()(load.load)
+    app.command()(preflight.preflight)
+    app.command()(plan.plan)
+    app.command()(install.install)
+    app.command()(upgrade.upgrade)
+    app.command()(going_on.resume)
+    app.command()(going_on.rollback)
+    app.command()(status.status)
+    app.command()(status.history)
+    app.command()(explain.explain)
     app.add_typer(key.app, name="key")
     app.add_typer(bundle.app, name="bundle")
-    app.command("init")(init.init)
     app.add_typer(trust.app, name="trust")
-    app.command("load")(load.load)
     app.add_typer(lock.app, name="lock")
-    app.command("explain")(explain.explain)

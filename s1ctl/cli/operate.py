@@ -1,0 +1,73 @@
+"""What the verbs that change a site have in common: show the plan, ask, apply it, tell the end."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from s1ctl.cli.context import Here
+
+if TYPE_CHECKING:
+    from s1ctl.operation.context import Context
+    from s1ctl.operation.outcome import Outcome
+    from s1ctl.plan.plan import Plan
+
+PROBE_RATE = 20.0
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Events = Annotated[
+    str | None, typer.Option(metavar="FILE|FD", help="Also write events there, as NDJSON.")
+]
+Probe = Annotated[
+    str | None, typer.Option(metavar="URL", help="Ask this URL all the time, and count.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan, and do nothing.")]
+Bundles = Annotated[
+    list[Path] | None, typer.Option("--bundle", metavar="FILE", help="Load this bundle first.")
+]
+
+
+def run_plan(
+    here: Here,
+    make_plan: "Callable[[Context], Plan]",
+    *,
+    approved: Path | None = None,
+    is_dry: bool = False,
+    is_yes: bool = False,
+    probe: str | None = None,
+    events: str | None = None,
+) -> int:
+    """Plan, show, ask, apply, report; say the exit code."""
+    from s1ctl.cli import plan_text
+    from s1ctl.cli.outcome import report
+    from s1ctl.cli.surroundings import acting
+    from s1ctl.cli.watch import watching
+    from s1ctl.operation.operate import apply_plan, refuse_if_unfinished
+
+    with watching(here, events) as observe, acting(here, observe) as context:
+        refuse_if_unfinished(context)
+        plan = make_plan(context)
+        if approved is not None:
+            plan_text.check_approved(plan, approved)
+        if is_dry:
+            here.output.result(plan_text.describe(plan), plan_text.document(plan))
+            return 0
+        if not here.output.is_json:
+            here.output.say("\n".join(plan_text.describe(plan)))
+        if not here.confirm("apply this plan?", is_yes=is_yes or approved is not None):
+            raise typer.Abort
+        return report(here, probed(probe, lambda: apply_plan(context, plan)))
+
+
+def probed(url: str | None, act: "Callable[[], Outcome]") -> "Outcome":
+    """Act while an open-loop client asks `url`, and put its numbers into the outcome."""
+    if url is None:
+        return act()
+    from s1ctl.targets.probe import probe_url
+
+    with probe_url(url, rate_per_s=PROBE_RATE) as loop:
+        outcome = act()
+        numbers = loop.stop()
+    return dataclasses.replace(outcome, probe=dataclasses.asdict(numbers))

@@ -1,0 +1,71 @@
+"""How an operation ended, in words, as plain data, and as the exit code."""
+
+from typing import Any
+
+from s1ctl.cli.context import Here
+from s1ctl.cli.exit_codes import INTERRUPTED, exit_code
+from s1ctl.cli.output import error_document
+from s1ctl.cli.progress import duration
+from s1ctl.operation.outcome import Outcome
+
+TAKEN_BACK, PAUSED = 30, 31
+
+
+def report(here: Here, outcome: Outcome) -> int:
+    """Write the outcome as the result; say the exit code."""
+    code = code_of(outcome)
+    here.close()
+    here.output.result(describe(outcome, code), document(outcome, code))
+    return code
+
+
+def code_of(outcome: Outcome) -> int:
+    """Say the exit code: once an operation is open only 0, 30, 31 and 130 leave the process."""
+    if outcome.state == "paused":
+        return INTERRUPTED if outcome.is_interrupted else PAUSED
+    return TAKEN_BACK if outcome.error else 0
+
+
+def describe(outcome: Outcome, code: int) -> list[str]:
+    """Say the outcome in lines; the cause is in the last."""
+    now = f"the site is at {outcome.version}" if outcome.version else "nothing is installed here"
+    what = {
+        0: f"{outcome.verb} is done" if outcome.state == "done" else "the hop is taken back",
+        TAKEN_BACK: f"{outcome.verb} failed, and its hop was taken back",
+        PAUSED: f"{outcome.verb} failed and is paused",
+        INTERRUPTED: f"{outcome.verb} was interrupted and is paused",
+    }[code]
+    lines = [f"{what}: {now}, after {duration(outcome.seconds)}"]
+    if outcome.probe:
+        lines.append(_probe(outcome.probe))
+    lines.append(f"operation {outcome.operation}, journal head {outcome.head}")
+    if code in {PAUSED, INTERRUPTED}:
+        lines.append("next: `s1ctl resume` to go on, or `s1ctl rollback` to take it back")
+    if outcome.error:
+        lines.append(f"cause[{outcome.error.code}]: {outcome.error.message}")
+        lines.append(f"hint: {outcome.error.hint}")
+    return lines
+
+
+def document(outcome: Outcome, code: int) -> dict[str, Any]:
+    """Make the plain data of an outcome."""
+    error = outcome.error
+    return {
+        "operation": outcome.operation,
+        "verb": outcome.verb,
+        "state": outcome.state,
+        "version": outcome.version,
+        "seconds": round(outcome.seconds, 1),
+        "head": outcome.head,
+        "probe": outcome.probe,
+        "exit": code,
+        "cause": error_document(error, exit_code(error)) if error else None,
+    }
+
+
+def _probe(numbers: dict[str, object]) -> str:
+    return (
+        f"probe: {numbers['requests']} requests, {numbers['failed']} failed,"
+        f" worst {numbers['worst_ms']} ms, p99 {numbers['p99_ms']} ms,"
+        f" longest stall {numbers['longest_stall_ms']} ms"
+    )

@@ -1,0 +1,75 @@
+"""Plans in words, as plain data, and compared with the one that was approved."""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from s1ctl.errors import InputOutputFailed, PlanDiffers, UsageError
+from s1ctl.plan.explain import explain_plan
+from s1ctl.plan.plan import Plan
+from s1ctl.shape import ShapeError, parse_value, plain
+
+
+def describe(plan: Plan) -> list[str]:
+    """Say the plan in lines."""
+    return list(explain_plan(plan))
+
+
+def document(plan: Plan) -> dict[str, Any]:
+    """Make the plain data of a plan, with its digest."""
+    return {"digest": str(plan.digest), "plan": plain(plan)}
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write the plan as a file that `--plan` reads."""
+    from s1ctl.files import write_file
+
+    try:
+        write_file(path, json.dumps(document(plan), indent=2, sort_keys=True).encode() + b"\n")
+    except OSError as error:
+        raise InputOutputFailed(
+            f"`{path}` cannot be written: {error.strerror}", code="S1-I02", hint="check its folder"
+        ) from None
+
+
+def check_approved(plan: Plan, path: Path) -> None:
+    """Compare a plan with the one in `path`. Raises `PlanDiffers` S1-N90 with the difference."""
+    approved = read_plan(path)
+    if approved.digest == plan.digest:
+        return
+    lines = difflib.unified_diff(
+        describe(approved), describe(plan), "approved", "now", lineterm="", n=0
+    )
+    changes = "\n".join(line for line in lines if not line.startswith("@@"))
+    raise PlanDiffers(
+        f"the plan is now `{plan.digest}`, and `{approved.digest}` was approved:\n{changes}",
+        code="S1-N90",
+        hint=f"run `s1ctl plan --to VERSION --out {path}` and have the new plan approved",
+    )
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan that `write_plan` wrote. Raises `UsageError` S1-U90."""
+    try:
+        data = json.loads(path.read_bytes())
+        plan = parse_value(data["plan"], Plan)
+    except OSError as error:
+        raise InputOutputFailed(
+            f"`{path}` cannot be read: {error.strerror}",
+            code="S1-I01",
+            hint="check its owner and mode",
+        ) from None
+    except (ValueError, KeyError, TypeError, ShapeError):
+        raise _no_plan(path) from None
+    if data.get("digest") != plan.digest:
+        raise _no_plan(path)
+    return plan
+
+
+def _no_plan(path: Path) -> UsageError:
+    return UsageError(
+        f"`{path}` is not a plan as it was written",
+        code="S1-U90",
+        hint=f"write it again with `s1ctl plan --to VERSION --out {path}`",
+    )

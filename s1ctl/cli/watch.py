@@ -1,0 +1,102 @@
+"""Events as a person sees them, and as NDJSON for who asked for it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from s1ctl.canonical import canonical_json
+from s1ctl.cli.context import Here
+from s1ctl.cli.output import printable
+from s1ctl.cli.progress import duration
+from s1ctl.errors import InputOutputFailed
+from s1ctl.operation.events import Event, Observe
+from s1ctl.progress import Progress
+from s1ctl.shape import plain
+
+
+@contextmanager
+def watching(here: Here, events: str | None) -> Iterator[Observe]:
+    """Show events on stderr, keep them in the site's logs, and write them where `events` says."""
+    with _Watcher(here, _open(events) if events else None) as watcher:
+        yield watcher
+
+
+class _Watcher:
+    def __init__(self, here: Here, stream: IO[bytes] | None) -> None:
+        self._here = here
+        self._stream = stream
+        self._log: IO[bytes] | None = None
+        self._began: dict[int, str] = {}
+
+    def __enter__(self) -> "_Watcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in (self._stream, self._log):
+            if file is not None:
+                file.close()
+
+    def __call__(self, event: Event) -> None:
+        raw = canonical_json(plain(event)) + b"\n"
+        for file in (self._stream, self._own_log(event)):
+            if file is not None:
+                file.write(raw)
+                file.flush()
+        if event.event == "progress":
+            self._here.notify(
+                Progress(
+                    label=f"         {event.text}",
+                    done=event.done,
+                    total=event.size,
+                    unit=event.unit,
+                )
+            )
+            return
+        self._here.close()
+        for line in self._lines(event):
+            self._here.output.say(line)
+
+    def _lines(self, event: Event) -> list[str]:
+        label = f"{event.number:>3}/{event.total}"
+        back = "take back: " if event.direction == "undo" else ""
+        if event.event == "opened":
+            return [f"operation {event.operation}: {event.text}"]
+        if event.event == "intent":
+            self._began[event.number] = event.at
+            return [f"{label}  {back}{event.text}"] if sys.stderr.isatty() else []
+        if event.event == "failed":
+            return [f"{label}  {back}failed{self._took(event)}: {printable(event.text)}"]
+        if event.event == "done":
+            found = " (was there)" if (event.record or {}).get("found") else ""
+            return [f"{label}  {back}{event.text}{found or self._took(event)}"]
+        return []
+
+    def _took(self, event: Event) -> str:
+        began = self._began.pop(event.number, None)
+        if began is None:
+            return ""
+        seconds = (datetime.fromisoformat(event.at) - datetime.fromisoformat(began)).total_seconds()
+        return f" ({duration(seconds)})"
+
+    def _own_log(self, event: Event) -> IO[bytes] | None:
+        if self._log is None and event.event != "progress":
+            folder = self._here.site.state / "logs"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._log = (folder / f"{event.operation}.ndjson").open("ab")
+        return self._log
+
+
+def _open(place: str) -> IO[bytes]:
+    """Open the event stream: a file, which is added to, or the number of an open descriptor."""
+    try:
+        return os.fdopen(int(place), "wb") if place.isdecimal() else Path(place).open("ab")
+    except OSError as error:
+        raise InputOutputFailed(
+            f"events cannot be written to `{place}`: {error.strerror}",
+            code="S1-I02",
+            hint="name a file, or the number of an open descriptor",
+        ) from None
