@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from s1ctl.errors import Inconclusive, S1Error
 from s1ctl.ledger.journal import Direction
 from s1ctl.ledger.journal import Event as Ending
-from s1ctl.operation.action import Action
-from s1ctl.operation.actions import action_for
 from s1ctl.operation.events import Event
 from s1ctl.operation.record import is_recorded
 from s1ctl.operation.run import Item, Run
@@ -63,7 +61,7 @@ def _is_complete(run: Run, items: tuple[Item, ...], begun: set[int]) -> bool:
 
 
 def _do(run: Run, item: Item) -> None:
-    action = action_for(item, run)
+    action = run.actions(item, run)
     presence = action.probe()
     if presence is Presence.UNKNOWN:
         raise _unknown(item)
@@ -83,7 +81,7 @@ def _do(run: Run, item: Item) -> None:
 
 
 def _undo(run: Run, item: Item) -> None:
-    action: Action = action_for(item, run)
+    action = run.actions(item, run)
     if action.undo is None:
         return
     _record(run, item, "undo", "intent")

@@ -6,17 +6,23 @@ from dataclasses import asdict, dataclass
 from s1ctl.errors import Inconclusive, S1Error, SiteHeld
 from s1ctl.ledger.holder import lives
 from s1ctl.ledger.operations import Operation
+from s1ctl.operation.action import Action
+from s1ctl.operation.actions import action_for
 from s1ctl.operation.context import Context
 from s1ctl.operation.events import Event
 from s1ctl.operation.execute import error_document, go_forward, numbered, take_back_hop
 from s1ctl.operation.outcome import Outcome, State
-from s1ctl.operation.run import Run
+from s1ctl.operation.run import Item, Run
 from s1ctl.plan.plan import Plan
 from s1ctl.targets.docker_hold import Hold
 from s1ctl.targets.probe import OpenLoop, ProbeNumbers
 
+Actions = Callable[[Item, Run], Action]
 
-def apply_plan(context: Context, plan: Plan, watch: OpenLoop | None = None) -> Outcome:
+
+def apply_plan(
+    context: Context, plan: Plan, *, watch: OpenLoop | None = None, actions: Actions = action_for
+) -> Outcome:
     """Open an operation for `plan` and walk it; a hop that fails is taken back as a whole.
 
     `watch` is a client that asks the platform all the while; its numbers go into the journal.
@@ -29,20 +35,36 @@ def apply_plan(context: Context, plan: Plan, watch: OpenLoop | None = None) -> O
         operation = context.ledger.operations.open(plan, fence=fence, at=context.now())
         context.ledger.addresses.record(plan.addresses)
     _tell(context, operation, "opened", f"{plan.verb}, {len(numbered(plan))} steps")
-    return _walk(Run(context=context, operation=operation, fence=fence), _forward, watch)
+    return _walk(
+        Run(context=context, operation=operation, fence=fence, actions=actions), _forward, watch
+    )
 
 
-def resume(context: Context, operation: Operation, watch: OpenLoop | None = None) -> Outcome:
+def resume(
+    context: Context,
+    operation: Operation,
+    *,
+    watch: OpenLoop | None = None,
+    actions: Actions = action_for,
+) -> Outcome:
     """Go on with a paused or killed operation, in the direction that it had."""
     fence = _hold(context, operation.id, operation.plan)
-    run = Run(context=context, operation=operation, fence=fence)
+    run = Run(context=context, operation=operation, fence=fence, actions=actions)
     return _walk(run, _forward if operation.direction == "do" else _backward, watch)
 
 
-def take_back(context: Context, operation: Operation, watch: OpenLoop | None = None) -> Outcome:
+def take_back(
+    context: Context,
+    operation: Operation,
+    *,
+    watch: OpenLoop | None = None,
+    actions: Actions = action_for,
+) -> Outcome:
     """Take back the hop at which a paused or killed operation stands."""
     fence = _hold(context, operation.id, operation.plan)
-    return _walk(Run(context=context, operation=operation, fence=fence), _backward, watch)
+    return _walk(
+        Run(context=context, operation=operation, fence=fence, actions=actions), _backward, watch
+    )
 
 
 def refuse_if_unfinished(context: Context) -> None:

@@ -1,10 +1,12 @@
 """One process's run of an open operation, and the steps it numbers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from s1ctl.errors import StepFailed
 from s1ctl.ledger.operations import Operation
 from s1ctl.oci.digest import Digest
+from s1ctl.operation.action import Action
 from s1ctl.operation.context import Context
 from s1ctl.plan.plan import Hop, Settings
 from s1ctl.plan.steps import AnyStep, RecordPoint
@@ -21,11 +23,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The context, the operation, and the fencing number under which it runs."""
+    """The context, the operation, the fencing number under which it runs, and what acts."""
 
     context: Context
     operation: Operation
     fence: int
+    actions: "Callable[[Item, Run], Action]"
 
     def settings(self, release: Digest, hop: Hop | None) -> Settings:
         """Find the settings of a release: the plan's, or those that the hop's point recorded."""

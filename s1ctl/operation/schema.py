@@ -3,7 +3,13 @@
 import shutil
 from collections.abc import Iterator
 
-from s1ctl.database.backup import DumpRecord, dump_argv, local_dump, write_dump
+from s1ctl.database.backup import (
+    DumpRecord,
+    dump_argv,
+    local_dump,
+    make_passfile,
+    write_dump,
+)
 from s1ctl.database.layout import lay_out
 from s1ctl.database.reach import database_size
 from s1ctl.database.runner import OnWait, Order, apply_revision
