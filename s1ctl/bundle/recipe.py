@@ -112,7 +112,7 @@ def _check_quotes(document: Document) -> None:
                 path,
                 f"`{path[2:]}` is the number `{value}`, not text",
                 code="S1-U61",
-                hint=f'put quotes round it as you mean it, for example "{value}"',
+                hint='put quotes round it: YAML reads 1.10 as the number 1.1, but "1.10" as text',
             )
 
 

@@ -86,6 +86,12 @@ REFUSALS = {
     "a default that is not of its kind": (("kind: text", "kind: port"), 18, 6, "S1-U63"),
     "a secret with a default": (("generate: 32", "default: x"), 19, 6, "S1-U63"),
     "a generated text": (("default: localhost", "generate: 8"), 18, 6, "S1-U63"),
+    "a generated text with a default": (
+        ("default: localhost", "default: localhost, generate: 8"),
+        18,
+        6,
+        "S1-U63",
+    ),
     "a setting without any value": (("default: localhost, ", ""), 18, 6, "S1-U63"),
     "a required setting with a default": (
         ("default: localhost", "default: localhost, required: true"),
