@@ -60,7 +60,7 @@ def _write(data: object) -> bytes:
 
 
 def _check_plain(data: object, level: int) -> None:
-    if level > MAX_LEVELS:
+    if isinstance(data, dict | list | tuple) and level == MAX_LEVELS:
         raise NotCanonical(f"more than {MAX_LEVELS} levels")
     if isinstance(data, dict):
         if not all(isinstance(key, str) for key in data):

@@ -150,28 +150,31 @@ class SecretStore:
         """Generate version 1 where there is none; say the newest version. Atomic."""
         if not self.version(name):
             value = Secret("".join(secrets.choice(ALPHABET) for _ in range(chars)))
-            with contextlib.suppress(FileExistsError):  # another process was faster
-                self._write(name, 1, value)
+            self._write(name, 1, value)  # or another process has just done so
         return self.version(name)
 
     def add(self, name: str, value: Secret) -> int:
         """Store a new version and say its number. Atomic."""
-        while True:
-            version = self.version(name) + 1
-            with contextlib.suppress(FileExistsError):  # another process took that number
-                self._write(name, version, value)
-                return version
+        version = self.version(name) + 1
+        while not self._write(name, version, value):
+            version += 1  # another process took that number
+        return version
 
     def fingerprint(self, value: Secret) -> str:
         """Make the HMAC of a secret with this site's own key: what journal and plan hold of it."""
         return hmac.new(self._key(), value.reveal().encode(), hashlib.sha256).hexdigest()
 
-    def _write(self, name: str, version: int, value: Secret) -> None:
+    def _write(self, name: str, version: int, value: Secret) -> bool:
+        """Write a version; False where that number is taken."""
         self._key()
         with self._told(f"secret `{name}`", verb="written"):
             (self._folder / name).mkdir(exist_ok=True, mode=0o700)
             path = self._folder / name / str(version)
-            write_new_file(path, value.reveal().encode(), mode=0o600)
+            try:
+                write_new_file(path, value.reveal().encode(), mode=0o600)
+            except FileExistsError:
+                return False
+        return True
 
     def _key(self) -> bytes:
         """Read the key of the fingerprints; it is made before the first secret, and never again."""
@@ -187,8 +190,6 @@ class SecretStore:
     def _told(self, what: str, *, verb: str = "read") -> Iterator[None]:
         try:
             yield
-        except FileExistsError:
-            raise
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise InputOutputFailed(
