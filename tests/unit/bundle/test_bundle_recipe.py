@@ -60,6 +60,12 @@ def test_a_recipe_is_read_into_its_types(read, tmp_path):
     assert recipe.resolve("../images") == tmp_path / "../images"
 
 
+def test_a_setting_may_be_required_and_then_has_no_default(read):
+    setting = read(("default: localhost", "required: true")).declared.settings[0]
+    assert setting.required
+    assert setting.default is None
+
+
 # Each case: what is changed, where the refusal points, and its code.
 REFUSALS = {
     "an unknown key": (("sequence: 100", "sequence: 100\nsecuence: 1"), 6, 1, "S1-U02"),
