@@ -1,0 +1,249 @@
+"""Judges: facts in, judgement out; each with what makes it fail."""
+
+from typing import Any
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+from s1ctl.errors import UsageError
+from s1ctl.preflight import engine, host, postgresql, registry, state
+from s1ctl.preflight.catalogue import CHECKS, blocking, select
+from s1ctl.preflight.check import evaluate
+from s1ctl.preflight.finding import Finding
+from s1ctl.preflight.needs import Needs
+from s1ctl.shape import parse_value, plain
+from s1ctl.site.config import Site
+from s1ctl.site.facts import Fact, Facts
+
+SITE = parse_value(
+    {
+        "version": 1,
+        "name": "acme",
+        "target": {"kind": "docker", "network": "10.97.0.0/24"},
+        "registry": {"url": "https://registry:5000/shop", "ca": "/etc/s1ctl/ca.pem"},
+        "trust": {"product": "shop", "channel": "stable"},
+    },
+    Site,
+)
+MIB = 1 << 20
+
+
+def needs(**changes: Any) -> Needs:
+    return Needs(**{"phase": "install", "site": SITE, "source": "release 1.0.0", **changes})
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [("answers", "pass"), ("missing", "fail"), ("denied", "fail"), ("refused", "fail")],
+)
+def test_the_engine_must_answer(reason: str, outcome: str) -> None:
+    judgement = engine.judge_reach({"engine.reach": reason}, needs())
+    assert judgement.outcome == outcome
+    assert (judgement.fix is None) == (outcome == "pass")
+
+
+INFO = {"version": "20.10.24+dfsg1", "api": "1.41", "rootless": False, "swarm": "inactive"}
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ({}, "pass"),
+        ({"api": "1.40"}, "fail"),
+        ({"rootless": True}, "fail"),
+        ({"swarm": "active"}, "fail"),
+        ({"version": "4.3.1-podman"}, "fail"),
+        ({"version": "20.10.5"}, "fail"),
+        ({"version": "library-import", "api": "1.56"}, "pass"),
+    ],
+)
+def test_the_engine_is_judged_by_its_api_and_leniently_by_its_version(
+    change: dict[str, Any], outcome: str
+) -> None:
+    wanted = needs(engine=SpecifierSet(">=20.10.10"))
+    assert engine.judge_version({"engine.info": {**INFO, **change}}, wanted).outcome == outcome
+
+
+def network(name: str, subnet: str, site: str = "") -> dict[str, Any]:
+    return {"name": name, "subnets": [subnet], "site": site, "bridge": f"br-{name}"}
+
+
+@pytest.mark.parametrize(
+    ("networks", "routes", "outcome"),
+    [
+        ([], [], "pass"),
+        ([network("other", "10.97.0.0/16")], [], "fail"),
+        ([network("own", "10.97.0.0/24", "acme")], [["br-own", "10.97.0.0/24"]], "pass"),
+        ([], [["eth0", "10.96.0.0/14"]], "fail"),
+        ([network("v6", "fd00::/64")], [["eth0", "192.168.0.0/16"]], "pass"),
+    ],
+)
+def test_the_subnet_must_be_free_or_our_own(
+    networks: list[Any], routes: list[Any], outcome: str
+) -> None:
+    values = {"engine.networks": networks, "host.routes": routes}
+    assert engine.judge_networks(values, needs()).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("total", "available", "outcome"),
+    [(1000, 900, "pass"), (950, 900, "warn"), (1000, 100, "warn"), (900, 900, "fail")],
+)
+def test_memory_is_judged_with_what_firmware_takes(
+    total: int, available: int, outcome: str
+) -> None:
+    values = {"host.memory": {"total": total * MIB, "available": available * MIB}}
+    assert host.judge_memory(values, needs(memory_bytes=1000 * MIB)).outcome == outcome
+
+
+def test_what_lies_on_one_disk_is_added_up() -> None:
+    disks = {f: {"device": 1, "free": 150 * MIB, "total": 900 * MIB} for f in ("/a", "/b")}
+    values: dict[str, Any] = {"host.disks": disks}
+    fits = needs(disk_bytes={"/a": 60 * MIB, "/b": 60 * MIB})
+    lacks = needs(disk_bytes={"/a": 80 * MIB, "/b": 80 * MIB})
+    assert host.judge_disks(values, fits).outcome == "pass"
+    assert host.judge_disks(values, lacks).outcome == "fail"
+    values["host.disks"]["/b"]["device"] = 2
+    assert host.judge_disks(values, lacks).outcome == "pass"
+
+
+def test_a_stranger_on_an_edges_port_fails_and_is_named() -> None:
+    values = {"host.listeners": [[8443, "nginx (pid 7)"], [22, "sshd (pid 1)"]]}
+    judgement = host.judge_ports(values, needs(ports=(8443,)))
+    assert judgement.outcome == "fail"
+    assert judgement.observed is not None
+    assert "nginx (pid 7)" in judgement.observed.text
+    assert host.judge_ports(values, needs(ports=(80,))).outcome == "pass"
+    assert host.judge_ports(values, needs(ports=(8443,), is_installed=True)).outcome == "skip"
+
+
+def ping(code: str | None) -> dict[str, Any]:
+    engine_ca = {"state": "same", "path": "/etc/docker/certs.d/registry:5000/ca.crt"}
+    return {
+        "registry.ping": {"code": code, "text": "told", "hint": "do"},
+        "registry.engine-ca": engine_ca,
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "api", "tls", "auth"),
+    [
+        (None, "pass", "pass", "pass"),
+        ("S1-R01", "fail", "pass", "pass"),
+        ("S1-R05", "fail", "pass", "pass"),
+        ("S1-R03", "pass", "fail", "pass"),
+        ("S1-R06", "pass", "pass", "fail"),
+    ],
+)
+def test_a_refusal_of_the_registry_fails_the_check_it_belongs_to(
+    code: str | None, api: str, tls: str, auth: str
+) -> None:
+    values = ping(code)
+    judges = (registry.judge_api, registry.judge_tls, registry.judge_auth)
+    assert tuple(j(values, needs()).outcome for j in judges) == (api, tls, auth)
+
+
+def test_a_staged_release_does_not_need_the_registry() -> None:
+    assert registry.judge_api(ping("S1-R02"), needs(is_staged=True)).outcome == "skip"
+
+
+@pytest.mark.parametrize("found", ["missing", "other"])
+def test_an_engine_that_lacks_the_registrys_authority_is_told_the_command(found: str) -> None:
+    values = ping(None)
+    values["registry.engine-ca"]["state"] = found
+    judgement = registry.judge_tls(values, needs())
+    assert judgement.outcome == "fail"
+    assert judgement.fix is not None
+    assert judgement.fix.command.startswith("install -D -m 0644 /etc/s1ctl/ca.pem /etc/docker/")
+
+
+DATABASE = {"reason": None, "version": "15.4", "is_replica": False, "size": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ({}, "pass"),
+        ({"reason": "the password is wrong", "code": "S1-D02", "hint": "mend"}, "fail"),
+        ({"is_replica": True}, "fail"),
+        ({"version": "13.9"}, "fail"),
+    ],
+)
+def test_a_database_must_take_us_and_be_a_primary(change: dict[str, Any], outcome: str) -> None:
+    wanted = needs(databases=("main",), is_installed=True, postgresql=SpecifierSet(">=15"))
+    values = {"pg.databases": {"main": {**DATABASE, **change}}}
+    assert postgresql.judge_connect(values, wanted).outcome == outcome
+
+
+def test_a_database_that_the_site_file_does_not_name_fails() -> None:
+    wanted = needs(databases=("main",), is_installed=True)
+    assert postgresql.judge_connect({"pg.databases": {}}, wanted).outcome == "fail"
+
+
+LOCK = {"operation": "op-1", "who": "root", "since": "2026", "is_alive": True}
+
+
+@pytest.mark.parametrize(
+    ("lock", "unfinished", "operation", "outcome"),
+    [
+        ({"operation": None}, None, None, "pass"),
+        (LOCK, None, None, "fail"),
+        ({**LOCK, "is_alive": False}, None, None, "pass"),
+        ({"operation": None}, "op-1", None, "fail"),
+        (LOCK, "op-1", "op-1", "pass"),
+    ],
+)
+def test_a_held_site_or_an_unfinished_operation_fails(
+    lock: dict[str, Any], unfinished: str | None, operation: str | None, outcome: str
+) -> None:
+    values = {"state.lock": lock, "state.unfinished": {"id": unfinished, "verb": "upgrade"}}
+    assert state.judge_lock(values, needs(operation=operation)).outcome == outcome
+
+
+def test_settings_that_do_not_fit_fail() -> None:
+    assert state.judge_settings({}, needs(problems=("`port` is missing",))).outcome == "fail"
+    assert state.judge_settings({}, needs()).outcome == "pass"
+
+
+def facts(**items: Fact) -> Facts:
+    return Facts(
+        taken_at="2026-01-01T00:00:00+00:00",
+        items={name.replace("__", "."): fact for name, fact in items.items()},
+    )
+
+
+def test_a_fact_that_is_not_known_is_an_error_and_never_a_pass() -> None:
+    chosen = select("install", ("engine.reachable", "engine.version"))
+    findings = evaluate(chosen, facts(engine__reach=Fact(error="no answer")), needs())
+    assert [f.outcome for f in findings] == ["error", "skip"]
+    assert [f.id for f in blocking(findings)] == ["engine.reachable"]
+
+
+def test_a_check_whose_prerequisite_failed_is_skipped_and_names_it() -> None:
+    chosen = select("install", ("engine",))
+    findings = evaluate(chosen, facts(engine__reach=Fact(value="missing")), needs())
+    assert [f.outcome for f in findings] == ["fail", "skip", "skip"]
+    assert findings[1].observed is not None
+    assert "engine.reachable" in findings[1].observed.text
+
+
+def test_every_finding_says_where_its_explanation_is_and_survives_json() -> None:
+    chosen = select("install", ("engine",))
+    for finding in evaluate(chosen, facts(engine__reach=Fact(value="missing")), needs()):
+        assert finding.docs == f"s1ctl explain {finding.id}"
+        assert parse_value(plain(finding), Finding) == finding
+
+
+def test_an_unknown_name_of_a_check_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        select("install", ("engine.nonsense",))
+    assert caught.value.code == "S1-U20"
+
+
+def test_the_catalogue_names_each_check_once() -> None:
+    names = [check.id for check in CHECKS]
+    assert len(names) == len(set(names))
+    assert {
+        "engine.reachable", "engine.version", "engine.networks", "host.disk-space",
+        "host.memory", "net.ports", "reg.api", "reg.tls", "reg.auth", "pg.connect", "state.lock",
+    } <= set(names)  # fmt: skip
