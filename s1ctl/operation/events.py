@@ -1,7 +1,7 @@
 """Events: what an operation tells while it runs, one for each journal entry and progress tick."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from s1ctl.shape import Value
 
@@ -20,7 +20,7 @@ class Event(Value):
     direction: Literal["do", "undo"] = "do"
     step: str = ""
     text: str = ""
-    record: dict[str, object] | None = None
+    record: dict[str, Any] | None = None
     done: int = 0
     size: int = 0
     unit: str = ""

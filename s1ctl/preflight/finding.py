@@ -1,6 +1,6 @@
 """A finding: what one check saw, what was wanted, why it matters, and what to do."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -15,7 +15,7 @@ class Observed(Value):
     """What was measured; `text` says it in words."""
 
     text: str
-    value: object = None
+    value: Any = None
     unit: str = ""
 
 
@@ -23,7 +23,7 @@ class Required(Value):
     """What was wanted, and who wants it."""
 
     op: Literal["<=", ">=", "==", "in", "is"]
-    value: object
+    value: Any
     unit: str = ""
     source: str
 
@@ -70,7 +70,7 @@ class Finding(Value):
     started: str
 
 
-def passed(text: str, value: object = None, unit: str = "") -> Judgement:
+def passed(text: str, value: Any = None, unit: str = "") -> Judgement:
     """Judge that all is as wanted."""
     return Judgement(outcome="pass", observed=Observed(text=text, value=value, unit=unit))
 
@@ -83,7 +83,7 @@ def skipped(reason: str) -> Judgement:
 def failed(
     text: str,
     *remediation: str,
-    value: object = None,
+    value: Any = None,
     unit: str = "",
     required: Required | None = None,
     fix: Fix | None = None,

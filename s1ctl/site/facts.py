@@ -1,14 +1,14 @@
 """Facts about a site: measured values, each with its source; an unknown one is an entry too."""
 
-from s1ctl.shape import Value
+from typing import Any
 
-Plain = str | int | float | bool | None | tuple["Plain", ...] | dict[str, "Plain"]
+from s1ctl.shape import Value
 
 
 class Fact(Value):
     """One measurement. `value` is None and `error` says why where it could not be made."""
 
-    value: object = None
+    value: Any = None
     unit: str = ""
     source: str = ""
     error: str | None = None
