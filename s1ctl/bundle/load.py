@@ -90,7 +90,7 @@ def load_bundle(
     needs = make_needs(bundle.release, prefix)
     found = survey(needs, registry, workers=workers)
     loading = _Loading(bundle, registry, found, total=found.bytes_lacking(needs), notify=notify)
-    run_all(needs.blobs, loading.place_blob, workers=workers)
+    run_all(needs.blobs, loading.place_blob, workers=workers, setbacks=lambda: registry.setbacks)
     manifests = [need for need in needs.manifests if loading.is_wanted(need)]
     for manifest in manifests:
         registry.put_manifest(

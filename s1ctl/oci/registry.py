@@ -18,6 +18,7 @@ from s1ctl.oci.retry import Patience
 from s1ctl.oci.wire import Call, Deadlines, Revealable, Wire
 
 MAX_SMALL_BYTES = 16 << 20
+BREAK_S = 0.3  # a registry that still digests a broken PUT would write after the DELETE
 ACCEPT = {"Accept": ", ".join(sorted(MANIFEST_TYPES | INDEX_TYPES))}
 
 
@@ -53,6 +54,11 @@ class Registry:
             pause=pause,
         )
 
+    @property
+    def setbacks(self) -> int:
+        """How often something failed so far that may pass by itself: busy, timed out, broken."""
+        return self._wire.setbacks
+
     def ping(self) -> str:
         """Ask whether this is a registry that lets us in; say how: `none`, `basic` or `bearer`."""
         answer = self._wire.ask(self._call("GET", "/v2/"), hoped={200, 400, 404})
@@ -85,7 +91,7 @@ class Registry:
     def upload_blob(
         self, repository: str, digest: Digest, size: int, chunks: Iterable[bytes]
     ) -> None:
-        """Send a blob in one PUT; nothing of it is kept when this fails.
+        """Send a blob in one PUT; when this fails the upload is given up, and no blob is there.
 
         `chunks` is iterated once for each try, so an iterator is tried only once. The last chunk
         is sent only after `chunks` ended without raising: who checks a digest while reading stops
@@ -170,6 +176,7 @@ class Registry:
             answer = self._wire.ask_once(call, hoped={201, 204})
             self._check_digest(self._digest_said(answer), digest)
         except BaseException:
+            self._wire.pause(BREAK_S)
             self._cancel(repository, location)
             raise
 

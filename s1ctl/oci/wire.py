@@ -16,7 +16,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from s1ctl import __version__
+import s1ctl
 from s1ctl.errors import InputOutputFailed
 from s1ctl.oci import cause
 from s1ctl.oci.challenge import Challenge, parse_challenge, parse_token
@@ -89,11 +89,12 @@ class Wire:
         self.base = base
         self.host = urlsplit(base).netloc
         self.scheme = "none"
+        self.setbacks = 0
         self._user = user
         self._password = password
         self._deadlines = deadlines
         self._patience = patience
-        self._pause = pause
+        self.pause = pause
         context = _tls_context(ca) if base.startswith("https:") else None
         self._pools = _make_pools(context, deadlines.progress_s)
         self._lock = threading.Lock()
@@ -129,9 +130,18 @@ class Wire:
         return self._chunks(*opened) if opened else None
 
     def retry(self, act: Callable[[int], T], *, tries: int | None = None) -> T:
-        """Call `act` within this registry's patience."""
+        """Call `act` within this registry's patience; what passes by itself is counted."""
+
+        def counted(number: int) -> T:
+            try:
+                return act(number)
+            except TemporarilyFailed:
+                with self._lock:
+                    self.setbacks += 1
+                raise
+
         patience = replace(self._patience, tries=tries or self._patience.tries)
-        return retry(act, patience=patience, pause=self._pause, jitter=random.random)
+        return retry(counted, patience=patience, pause=self.pause, jitter=random.random)
 
     def target(self, answer: Answer) -> str | None:
         """Find where an answer's `Location` leads; it may be relative, or on another host.
@@ -169,10 +179,10 @@ class Wire:
         response = self._send(call, used)
         if response.status != 401 or not self._is_ours(call.url):
             return response
+        self._read_body(response, call, MAX_WORDS_BYTES)  # frees the connection, errors or not
         found = self._authorize(call, response.headers.get("WWW-Authenticate"))
         if found is None or found == used:
             return response
-        self._read_body(response, call, MAX_WORDS_BYTES)
         if isinstance(call.body, Iterator):
             raise TemporarilyFailed(
                 f"`{self.host}` asked for a new token in the middle of an upload",
@@ -182,7 +192,7 @@ class Wire:
         return self._send(call, found)
 
     def _send(self, call: Call, authorization: str | None) -> urllib3.BaseHTTPResponse:
-        headers = {"User-Agent": f"s1ctl/{__version__}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": f"s1ctl/{s1ctl.__version__}", "Accept-Encoding": "identity"}
         headers |= {"Authorization": authorization} if authorization else {}
         deadlines = self._deadlines
         try:

@@ -3,6 +3,7 @@
 import base64
 import ctypes
 import datetime as dt
+import hashlib
 import ipaddress
 import os
 import re
@@ -142,6 +143,15 @@ class RegistryServer:
         """List the digests in its storage with the sizes; each blob is stored once."""
         root = self.storage / "docker/registry/v2/blobs/sha256"
         return {f"sha256:{data.parent.name}": data.stat().st_size for data in root.glob("*/*/data")}
+
+    def damaged_blobs(self) -> list[str]:
+        """List the blobs in its storage whose bytes are not those of their digest."""
+        root = self.storage / "docker/registry/v2/blobs/sha256"
+        return [
+            data.parent.name
+            for data in root.glob("*/*/data")
+            if hashlib.sha256(data.read_bytes()).hexdigest() != data.parent.name
+        ]
 
     def uploads(self) -> list[Path]:
         """List the unfinished uploads in its storage."""
