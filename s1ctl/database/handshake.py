@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from s1ctl.site.secrets import Secret
 
 PROTOCOL = 196608
-AUTH_OK, AUTH_SASL, AUTH_CONTINUE = 0, 10, 11
+AUTH_OK, AUTH_SASL, AUTH_CONTINUE, AUTH_FINAL = 0, 10, 11, 12
 MAX_MESSAGE = 64 * 1024
 PLAIN_MODES = ("disable", "allow", "prefer")
 _SCRAM = b"SCRAM-SHA-256"
@@ -70,7 +70,7 @@ class _Dialogue:
             self._send(_SCRAM + b"\0" + struct.pack("!I", len(first)) + first)
         elif method == AUTH_CONTINUE:
             self._send(scram.final(body[4:]))
-        return method in (AUTH_OK, AUTH_SASL, AUTH_CONTINUE, 12)
+        return method in (AUTH_OK, AUTH_SASL, AUTH_CONTINUE, AUTH_FINAL)
 
     def _send(self, body: bytes) -> None:
         self._wire.sendall(b"p" + struct.pack("!I", len(body) + 4) + body)

@@ -23,7 +23,7 @@ LOCK_KEY = (0x5331, 0x63746C)  # "S1", "ctl"
 LOCK_APPLICATION = "s1ctl-lock"
 WORK_APPLICATION = "s1ctl-worker"
 HEARTBEAT_S = 2.0
-LINGER_S = 5.0
+LINGER_S = 3.0
 LOOK_EVERY_S = 0.5
 
 Tell = Callable[[Value], None]
@@ -165,14 +165,22 @@ def _held(cursor: Cursor, dsn: Secret) -> SiteHeld:
 
 
 def _end_left_overs(database: Connection) -> None:
-    """End sessions of a killed worker: we hold the lock, so they have no owner."""
+    """End sessions of a killed worker, and wait for it: we hold the lock, so they are nobody's.
+
+    One that stays for longer is met by the fence.
+    """
+    deadline = time.monotonic() + LINGER_S
     with database.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND usename = current_user"
-            " AND application_name = %s",
-            (WORK_APPLICATION,),
-        )
+        while time.monotonic() < deadline:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = current_user"
+                " AND application_name = %s",
+                (WORK_APPLICATION,),
+            )
+            if not cursor.rowcount:
+                return
+            time.sleep(0.1)
 
 
 def _raise_fence(database: Connection, request: Request) -> None:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -65,7 +65,7 @@ def _make_teller() -> Tell:
     lock = threading.Lock()
 
     def tell(event: Value) -> None:
-        with lock:
+        with lock, suppress(BrokenPipeError):  # nobody listens any more: the watch ends us
             events.write(write_line(event))
 
     return tell
