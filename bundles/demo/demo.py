@@ -82,7 +82,7 @@ def vendor(story: Story) -> str:
     story.say("The vendor makes a signing key and a root of trust. (A real key has a passphrase.)")
     made = story.s1ctl(
         *("key", "new", KEY, "--root", ROOT_FILE, "--product", "atlas"),
-        *("--owner", "the demo's vendor", "--no-password"),
+        *("--owner", "demo vendor", "--no-password"),
     )
     found = re.search(r"^root ([0-9a-f]{64})$", made, re.MULTILINE)
     if not found:
@@ -132,6 +132,7 @@ def site(story: Story, fingerprint: str) -> str:
 
 def stage(story: Story) -> None:
     story.s1ctl("load", bundle(NEW))
+    story.s1ctl("plan", "--to", NEW)
     story.say("Staging changes nothing that a user of the platform notices; it may run by day.")
     story.s1ctl("upgrade", "--to", NEW, "--stage", "--yes")
     for version in (OLD, NEW):
@@ -142,7 +143,6 @@ def stage(story: Story) -> None:
 
 def upgrade(story: Story, url: str, name: str) -> Numbers:
     with traffic(story, url, name) as numbers:
-        story.s1ctl("plan", "--to", NEW)
         story.s1ctl("upgrade", "--to", NEW, "--probe", f"{url}/version", "--yes")
     show_answer(story, url)
     rows_lost(story, url, [name])

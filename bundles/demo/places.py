@@ -31,7 +31,7 @@ def bundle(version: str) -> Path:
 
 def shown(path: Path | str) -> str:
     """A path as somebody in the checkout would type it."""
-    return str(path).removeprefix(f"{ROOT}/")
+    return str(path).replace(f"{ROOT}/", "", 1)
 
 
 def free_port(first: int) -> int:

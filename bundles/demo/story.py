@@ -45,8 +45,8 @@ class Story:
 
     def run(self, *words: str | Path) -> str:
         """Run a command; its stdout is shown and handed back, its stderr only shown."""
-        command = [str(word) for word in words]
-        print(f"\n{BOLD}$ {shlex.join(shown(word) for word in command)}{PLAIN}", flush=True)
+        command = [shown(word) for word in words]
+        print(f"\n{BOLD}$ {shlex.join(command)}{PLAIN}", flush=True)
         began = time.monotonic()
         lines = []
         with subprocess.Popen(
@@ -65,5 +65,5 @@ class Story:
         seconds = time.monotonic() - began
         print(f"{DIM}   {seconds:.1f} s{PLAIN}", flush=True)
         if status:
-            raise StoryError(f"`{shlex.join(map(shown, command))}` ended with {status}")
+            raise StoryError(f"`{shlex.join(command)}` ended with {status}")
         return "".join(lines)

@@ -1,5 +1,6 @@
 """Progress as a person sees it: one line that moves on a terminal, a few quiet ones elsewhere."""
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class ProgressLine:
     """Shows the `Progress` of doers on `stream`; call it as their `notify`.
 
     Those with the same total are one thing, whichever part of it the label names at the moment.
+    `is_quiet` is for who writes lines of his own at start and end.
     """
 
     def __init__(
@@ -34,6 +36,8 @@ class ProgressLine:
         self._clock = clock
         self._tracks: dict[tuple[str, int | str], _Track] = {}
         self._is_open = False
+        self._written = -EVERY_S[False]
+        self.is_quiet = False
 
     def __call__(self, progress: Progress) -> None:
         """Show a state of progress, unless one was shown a moment ago."""
@@ -44,8 +48,8 @@ class ProgressLine:
             self._tracks[key] = _Track(began=now, first=progress.done, shown=now)
         track = self._tracks[key]
         is_done = 0 < progress.total <= progress.done
-        if is_new or is_done or now - track.shown >= EVERY_S[self._is_terminal]:
-            track.shown = now
+        if self._is_due(track, now, is_end=is_new or is_done):
+            track.shown = self._written = now
             self._show(describe(progress, now - track.began, track.first), is_done=is_done)
         if is_done:
             del self._tracks[key]
@@ -53,21 +57,31 @@ class ProgressLine:
     def close(self) -> None:
         """Leave the line that moves, so that what follows begins on its own."""
         if self._is_open:
-            self._stream.write("\n")
+            self._stream.write(CLEAR if self.is_quiet else "\n")
             self._stream.flush()
             self._is_open = False
+
+    def _is_due(self, track: _Track, now: float, *, is_end: bool) -> bool:
+        """Say whether to write: at start, end and once in a while; when quiet only the last."""
+        if self.is_quiet and not self._is_terminal:
+            return now - max(self._written, track.began) >= EVERY_S[False]
+        return is_end or now - track.shown >= EVERY_S[self._is_terminal]
 
     def _show(self, text: str, *, is_done: bool) -> None:
         if not self._is_terminal:
             self._stream.write(text + "\n")
         else:
-            self._stream.write(CLEAR + text + ("\n" if is_done else ""))
-            self._is_open = not is_done
+            width = shutil.get_terminal_size().columns - 1
+            is_kept = is_done and not self.is_quiet
+            self._stream.write(CLEAR + text[:width] + ("\n" if is_kept else ""))
+            self._is_open = not is_kept
         self._stream.flush()
 
 
 def describe(progress: Progress, seconds: float, first: int = 0) -> str:
     """Say how far it is; rate and time left are those since it began."""
+    if not progress.done and not progress.total:
+        return printable(progress.label)
     is_bytes = progress.unit == "bytes"
     amount = size if is_bytes else (lambda n: f"{n:,}")
     unit = "" if is_bytes else f" {progress.unit}"

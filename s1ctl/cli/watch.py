@@ -31,6 +31,7 @@ class _Watcher:
         self._stream = stream
         self._log: IO[bytes] | None = None
         self._began: dict[int, str] = {}
+        here.notify.is_quiet = True
 
     def __enter__(self) -> "_Watcher":
         return self

@@ -98,6 +98,7 @@ def _dump(run: Run, release: VerifiedRelease, schema: Schema, dsn: Secret) -> It
         dump_argv(schema, host),
         environment={"PGPASSFILE": f"/run/secrets/{PASSFILE}"},
         secrets={PASSFILE: make_passfile(dsn)},
+        user=context.compose(release).services[unit.name].user or "",
     )
 
 

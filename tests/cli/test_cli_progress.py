@@ -78,3 +78,21 @@ def test_parts_of_one_total_are_one_thing() -> None:
         "layer 0: 0 B of 4 B",
         "layer 4: 4 B of 4 B, 1 B/s, done in 4.0 s",
     ]
+
+
+def test_inside_steps_only_what_takes_long_is_told() -> None:
+    stream, clock = io.StringIO(), Clock()
+    line = ProgressLine(stream, is_terminal=False, clock=clock)
+    line.is_quiet = True
+    for number in range(26):
+        clock.now = number
+        line(Progress(label=f"wait {number}", done=0, total=0, unit="steps"))
+        line(Progress(label="pull", done=number, total=1000))
+    assert stream.getvalue().splitlines() == [
+        "pull: 10 B of 1000 B, 1 B/s, 16 min left",
+        "pull: 20 B of 1000 B, 1 B/s, 16 min left",
+    ]
+
+
+def test_what_has_no_numbers_is_only_named() -> None:
+    assert describe(Progress(label="wait for a", done=0, total=0, unit="steps"), 9) == "wait for a"
