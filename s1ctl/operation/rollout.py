@@ -78,7 +78,7 @@ def soak(step: Soak, run: Run) -> Action:
 
 
 def _look(run: Run, instance: Instance, failures: dict[str, int]) -> None:
-    problem = run.context.target.ailment(instance, run.context.compose_of(instance.release))
+    problem = run.context.target.ailment(instance)
     if problem is None:
         failures.pop(instance.unit, None)
         return

@@ -15,6 +15,7 @@ _VOLUME = re.compile(r"[a-z][a-z0-9_-]{0,62}:/[^:]*(:ro|:rw)?")
 _PORT = re.compile(
     r"(?:[0-9.]+:)?(?:[0-9]+|\$\{[a-z][a-z0-9_]*\}):(?:[0-9]+|\$\{[a-z][a-z0-9_]*\})(?:/(?:tcp|udp))?"
 )
+_TESTS = (("CMD",), ("CMD-SHELL",), ("NONE",))
 _SAFE_OPTIONS = ("no-new-privileges", "no-new-privileges:true", "no-new-privileges=true")
 
 
@@ -169,6 +170,13 @@ def _check_health(rule: _Rule, service: Service) -> None:
             "nothing tells when it is ready",
             "S1-U48",
             "write `x-s1ctl: {health: {port: 8080, ready: /ready, version: /version}}`",
+        )
+    if check and isinstance(check.test, tuple) and check.test[:1] not in _TESTS:
+        raise rule.refuse(
+            "healthcheck.test",
+            "a list begins with `CMD`, `CMD-SHELL` or `NONE`",
+            "S1-U48",
+            "write `test: [CMD, program, argument]`",
         )
     health = service.s1ctl.health
     for key in ("ready", "live", "version"):

@@ -2,53 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from s1ctl.errors import InputOutputFailed, StepFailed
-from s1ctl.oci.reference import ImageReference
 from s1ctl.plan.presence import Presence
-from s1ctl.plan.steps import Instance, Placement, Retire, Roll
+from s1ctl.plan.steps import Instance, Retire, Roll
 from s1ctl.progress import Notify, Progress, silent
-from s1ctl.release.compose import ComposeFile, parse_compose, substitute
 from s1ctl.release.service import Service
 from s1ctl.site.config import Site
 from s1ctl.site.facts import Fact
 from s1ctl.site.secrets import Secret
-from s1ctl.targets.docker_container import (
-    RELEASE,
-    REPLICA,
-    UNIT,
-    VERSION,
-    Bind,
-    Spec,
-    volume_name,
-)
+from s1ctl.targets.docker_blueprint import Blueprint, compose_of
+from s1ctl.targets.docker_container import UNIT, volume_name
 from s1ctl.targets.docker_engine import Engine
 from s1ctl.targets.docker_hold import Hold, break_hold, read_hold, release_hold, take_hold
-from s1ctl.targets.docker_objects import SiteObjects, State
-from s1ctl.targets.docker_once import ONCE, once_document, run_once
-from s1ctl.targets.docker_roll import Roller
+from s1ctl.targets.docker_objects import SiteObjects
+from s1ctl.targets.docker_once import once_document, run_once
+from s1ctl.targets.docker_roll import ailment_of
+from s1ctl.targets.docker_running import Running, list_running
 from s1ctl.targets.mounts import Mounts
 from s1ctl.targets.settings import RegistryAuth, Release, UnitSettings
 from s1ctl.targets.traffic import Traffic
 
-DRAIN_S = 10
 SILENCE_S = 600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """A container of the site as the engine tells it; `state` is `running`, `exited`, …."""
-
-    unit: str
-    release: str
-    version: str
-    replica: int
-    container: str
-    address: str | None
-    state: str
-    health: str | None
 
 
 class DockerTarget:
@@ -60,6 +36,7 @@ class DockerTarget:
         self._objects = SiteObjects(client, site.name)
         self._mounts = Mounts(state / "mounts")
         self._traffic = Traffic(state / "edge", client, self._edges)
+        self._blueprint = Blueprint(site, self._objects, self._traffic, self._mounts)
 
     # what is there
 
@@ -86,12 +63,7 @@ class DockerTarget:
 
     def running(self) -> tuple[Running, ...]:
         """List the site's containers of units, the stopped ones too."""
-        found = (self._objects.find(name) for name in self._objects.names())
-        return tuple(
-            self._describe(each)
-            for each in found
-            if each is not None and UNIT in each["Config"]["Labels"]
-        )
+        return list_running(self._objects)
 
     def address(self, unit: str) -> str:
         """Say the address at which the running container of a unit is reached."""
@@ -103,6 +75,14 @@ class DockerTarget:
             code="S1-E18",
             hint=f"run `docker ps -a --filter label={UNIT}={unit}` to see why",
         )
+
+    def ailment(self, instance: Instance) -> str | None:
+        """Look once at each replica of a unit; say what is wrong with one, or None."""
+        looks = (
+            ailment_of(self._objects.find(placement.container), placement, instance.version)
+            for placement in instance.placements
+        )
+        return next((reason for reason in looks if reason is not None), None)
 
     # images
 
@@ -143,23 +123,23 @@ class DockerTarget:
         A data unit that runs in its other container is left to its roll: two on one volume would
         destroy it. A kill in the middle leaves what was made, and the next call goes on.
         """
-        compose = self._compose(release)
+        compose = compose_of(release)
         self._traffic.ensure_folder()
         self._objects.ensure_networks(self._site.target.subnet)
         for name in compose.volumes:
             self._objects.ensure_volume(name)
         for instance in data:
             if not self._runs_elsewhere(instance):
-                roller = self._roller(instance.unit, release, settings, operation, notify)
+                roller = self._blueprint.roller(
+                    instance.unit, release, settings, operation=operation, notify=notify
+                )
                 roller.start(instance)
                 roller.wait(instance, None)
 
     def is_prepared(self, release: Release, data: tuple[Instance, ...]) -> Presence:
         """Say whether networks, volumes and data units are there; not whether they are ready."""
         try:
-            volumes = (
-                volume_name(self._site.name, name) for name in self._compose(release).volumes
-            )
+            volumes = (volume_name(self._site.name, name) for name in compose_of(release).volumes)
             is_there = (
                 self._objects.find_network(self._objects.network) is not None
                 and self._objects.find_network(self._objects.services) is not None
@@ -180,7 +160,10 @@ class DockerTarget:
         notify: Notify = silent,
     ) -> None:
         """Replace a unit as `step` says, from `release`; see `Roller.roll`."""
-        self._roller(step.to.unit, release, settings, operation, notify).roll(step)
+        roller = self._blueprint.roller(
+            step.to.unit, release, settings, operation=operation, notify=notify
+        )
+        roller.roll(step)
 
     def unroll(
         self,
@@ -209,20 +192,19 @@ class DockerTarget:
 
     def probe_roll(self, step: Roll, release: Release, settings: UnitSettings) -> Presence:
         """Say whether a roll is done in all its parts."""
-        return self._roller(step.to.unit, release, settings, "", silent).probe(step)
+        return self._blueprint.roller(step.to.unit, release, settings).probe(step)
 
     def retire(self, step: Retire, *, notify: Notify = silent) -> None:
         """Stop a unit that the release no longer has; its containers are kept."""
         self._take_away(step.former, notify)
 
     def probe_retire(self, step: Retire) -> Presence:
-        """Say whether the unit is stopped and nothing sends traffic to it."""
+        """Say whether the unit is stopped."""
         try:
             runs = any(self._objects.is_running(p.container) for p in step.former.placements)
-            is_done = not runs and self._traffic.is_at(step.former.unit, ())
         except InputOutputFailed:
             return Presence.UNKNOWN
-        return Presence.PRESENT if is_done else Presence.ABSENT
+        return Presence.ABSENT if runs else Presence.PRESENT
 
     def remove_stopped(self, keep: tuple[Instance, ...]) -> None:
         """Remove the site's stopped containers that are not in `keep`, with their files."""
@@ -306,68 +288,10 @@ class DockerTarget:
 
     # details
 
-    def _roller(
-        self,
-        unit: str,
-        release: Release,
-        settings: UnitSettings,
-        operation: str,
-        notify: Notify,
-    ) -> Roller:
-        compose = self._compose(release)
-        service = substitute(compose.services[unit], settings.values)
-        image = self._reference(release, service.image)
-
-        def make(instance: Instance, placement: Placement) -> Spec:
-            return Spec(
-                site=self._site.name,
-                service=service,
-                image=image,
-                instance=instance,
-                placement=placement,
-                network=self._objects.network,
-                operation=operation,
-                binds=self._binds(placement.container, service, compose, settings),
-            )
-
-        return Roller(
-            objects=self._objects,
-            traffic=self._traffic,
-            service=service,
-            make=make,
-            ready_timeout_s=self._site.policy.ready_timeout_s,
-            notify=notify,
-        )
-
-    def _binds(
-        self, container: str, service: Service, compose: ComposeFile, settings: UnitSettings
-    ) -> tuple[Bind, ...]:
-        """Write the files that a container mounts, and have its volumes."""
-        for text in service.volumes:
-            self._objects.ensure_volume(text.split(":")[0])
-        binds = self._mounts.write(container, service, compose.configs, settings)
-        if service.s1ctl.upstreams is None:
-            return binds
-        self._traffic.ensure_folder()
-        return (*binds, Bind(source=self._traffic.folder, target=service.s1ctl.upstreams))
-
-    def _reference(self, release: Release, image_name: str) -> str:
-        image = release.manifest.image(image_name)
-        registry = self._site.registry
-        repository = "/".join(part for part in (registry.prefix, image.repository) if part)
-        return str(ImageReference(host=registry.host, repository=repository, digest=image.digest))
-
-    def _compose(self, release: Release) -> ComposeFile:
-        raw = release.small(release.manifest.compose)
-        return parse_compose(raw, name=f"compose file of {release.manifest.version}")
-
     def _take_away(self, instance: Instance, notify: Notify) -> None:
-        """Stop a unit; traffic leaves it first, where the edge lets it go."""
-        try:
-            self._traffic.switch(instance.unit, (), drain_s=DRAIN_S)
-        except StepFailed as error:
-            notify(Progress(label=error.message, done=0, total=0, unit="steps"))
+        """Stop a unit. Its upstream file stays: an edge that names it could not start without."""
         for placement in instance.placements:
+            notify(Progress(label=f"stop `{placement.container}`", done=0, total=0, unit="steps"))
             self._objects.park(placement.container)
 
     def _runs_elsewhere(self, instance: Instance) -> bool:
@@ -389,20 +313,5 @@ class DockerTarget:
                 names.append(name)
         return tuple(names)
 
-    def _describe(self, found: State) -> Running:
-        labels = found["Config"]["Labels"]
-        networks = found["NetworkSettings"]["Networks"]
-        config = (networks.get(self._objects.network) or {}).get("IPAMConfig") or {}
-        return Running(
-            unit=labels[UNIT],
-            release=labels.get(RELEASE, ""),
-            version=labels.get(VERSION, ""),
-            replica=int(labels.get(REPLICA, "0")),
-            container=found["Name"].lstrip("/"),
-            address=config.get("IPv4Address"),
-            state=found["State"]["Status"],
-            health=(found["State"].get("Health") or {}).get("Status"),
-        )
 
-
-__all__ = ["ONCE", "DockerTarget", "Hold", "RegistryAuth", "Running", "UnitSettings"]
+__all__ = ["DockerTarget", "Hold", "RegistryAuth", "Running", "UnitSettings"]

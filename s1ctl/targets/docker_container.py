@@ -1,5 +1,6 @@
 """The container of a service: the document that the engine's API takes. Pure."""
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -7,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from s1ctl.canonical import canonical_json
 from s1ctl.plan.steps import Instance, Placement
+from s1ctl.release.manifest import Health as HealthPaths
 from s1ctl.release.service import HealthCheck, Limits, Service, Ulimit, seconds, size_bytes
+from s1ctl.shape import parse_value, plain
 
 PREFIX = "dev.s1ctl."
 SITE = PREFIX + "site"
@@ -20,6 +24,7 @@ REPLICA = PREFIX + "replica"
 SETTINGS = PREFIX + "settings"
 ROLE = PREFIX + "role"
 RESTART = PREFIX + "restart"
+HEALTH = PREFIX + "health"
 _PORT = re.compile(r"(?:([0-9.]+):)?([0-9]+):([0-9]+)(?:/(tcp|udp))?")
 Document = dict[str, Any]
 
@@ -86,7 +91,14 @@ def labels(spec: Spec) -> dict[str, str]:
         SETTINGS: spec.instance.fingerprint,
         ROLE: spec.service.role,
         RESTART: restart_policy(spec.service),
+        HEALTH: canonical_json(plain(spec.service.s1ctl.health)).decode(),
     }
+
+
+def health_of(labels: Mapping[str, str]) -> HealthPaths | None:
+    """Read from its labels how a container's health is asked."""
+    data = json.loads(labels.get(HEALTH, "null"))
+    return None if data is None else parse_value(data, HealthPaths)
 
 
 def restart_policy(service: Service) -> str:

@@ -2,7 +2,7 @@
 
 import socket as sockets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import docker
@@ -27,6 +27,10 @@ FOREIGN = (
 State = dict[str, Any]
 
 
+class EngineRefused(InputOutputFailed):
+    """The engine was reached and said no: what was asked for cannot be done."""
+
+
 class _Client(docker.APIClient):
     """The SDK's client, but with a deadline also where the SDK asks for none."""
 
@@ -49,8 +53,8 @@ def connect_engine(socket: str) -> "Engine":
         )
     path = socket.removeprefix("unix://")
     _check_socket(path)
-    with translated("say its version", path):
-        version = _client(path, _text(API)).version(api_version=False)
+    with translated("say its version", path), closing(_client(path, _text(API))) as client:
+        version = client.version(api_version=False)
     check_version(version)
     engine = Engine(path, _text(max(API, _number(version.get("MinAPIVersion", "")))))
     check_kind(engine.info())
@@ -87,9 +91,7 @@ def translated(what: str, name: str) -> Iterator[None]:
         raise _failed(what, name, "no answer in time", "S1-E10") from None
     except APIError as error:
         reason = str(error.explanation or error).strip()
-        raise _failed(
-            what, name, reason, "S1-E12" if error.is_server_error() else "S1-E11"
-        ) from None
+        raise _failed(what, name, reason, "S1-E11", EngineRefused) from None
     except FOREIGN as error:
         raise _failed(what, name, str(error) or type(error).__name__, "S1-E13") from None
 
@@ -101,6 +103,10 @@ class Engine:
         self.socket = socket
         self._version = api_version
         self._api = _client(socket, api_version)
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._api.close()
 
     def info(self) -> State:
         """Say what the engine says of itself."""
@@ -190,9 +196,15 @@ class Engine:
 
     def attach(self, name: str, *, silence_s: float) -> Iterator[tuple[int, bytes]]:
         """Attach to a container before its start: (1, stdout) and (2, stderr) as they come."""
+        client = _client(self.socket, self._version, timeout_s=silence_s)
         with translated("attach to container", name):
-            source = _client(self.socket, self._version, timeout_s=silence_s).attach_socket(name)
-        return self._frames(name, source)
+            response = client.post(
+                f"{client.base_url}/v{self._version}/containers/{name}/attach",
+                params={"stream": 1, "stdout": 1, "stderr": 1},
+                stream=True,
+            )
+            response.raise_for_status()
+        return _frames(name, client, response)
 
     def network(self, name: str) -> State | None:
         """Inspect a network; None where there is none."""
@@ -261,7 +273,7 @@ class Engine:
     def pull(self, reference: str, auth: Mapping[str, str], notify: Notify) -> None:
         """Pull an image by its digest reference; `auth` counts for this pull only."""
         client = _client(self.socket, self._version, timeout_s=PULL_SILENCE_S)
-        with translated("pull", reference):
+        with translated("pull", reference), closing(client):
             for line in client.pull(reference, auth_config=dict(auth), stream=True, decode=True):
                 if "error" in line:
                     raise _failed("pull", reference, str(line["error"]), "S1-E14")
@@ -274,9 +286,10 @@ class Engine:
                     )
                 )
 
-    def _frames(self, name: str, source: Any) -> Iterator[tuple[int, bytes]]:
-        with translated("read from container", name), source:
-            yield from read_frames(source.read)
+
+def _frames(name: str, client: _Client, response: requests.Response) -> Iterator[tuple[int, bytes]]:
+    with translated("read from container", name), closing(client), closing(response):
+        yield from read_frames(response.raw.read)
 
 
 def _client(path: str, version: str, *, timeout_s: float = CALL_TIMEOUT_S) -> Any:
@@ -320,8 +333,14 @@ def _refused(what: str, code: str, hint: str) -> InputOutputFailed:
     return InputOutputFailed(f"the engine {what}", code=code, hint=hint)
 
 
-def _failed(what: str, name: str, reason: str, code: str) -> InputOutputFailed:
-    return InputOutputFailed(
+def _failed(
+    what: str,
+    name: str,
+    reason: str,
+    code: str,
+    kind: type[InputOutputFailed] = InputOutputFailed,
+) -> InputOutputFailed:
+    return kind(
         f"the engine could not {what} `{name}`: {reason}",
         code=code,
         hint=f"run `s1ctl explain {code}`, and look at `journalctl -u docker`",

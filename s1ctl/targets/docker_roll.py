@@ -10,13 +10,15 @@ from s1ctl.plan.steps import Instance, Placement, Roll
 from s1ctl.progress import Notify, Progress
 from s1ctl.release.manifest import Health as HealthPaths
 from s1ctl.release.service import Service
-from s1ctl.targets.docker_container import Spec
-from s1ctl.targets.docker_objects import SiteObjects
+from s1ctl.targets.docker_container import Spec, health_of
+from s1ctl.targets.docker_engine import EngineRefused
+from s1ctl.targets.docker_objects import SiteObjects, State
 from s1ctl.targets.health import SUCCESSES, Health, Verdict, judge, sight_of, wait_until_ready
 from s1ctl.targets.traffic import Traffic
 
 LOOPBACK = "127.0.0.1"
 SAME_VERSION_SUCCESSES = 25
+PROBE_S = 3.0
 MakeSpec = Callable[[Instance, Placement], Spec]
 
 
@@ -69,12 +71,25 @@ class Roller:
                 raise self._not_ready(placement, verdict)
 
     def start(self, to: Instance) -> None:
-        """Have each replica's container, made from this release and these settings, and start it."""
+        """Have each replica's container, of this release and these settings, and start it.
+
+        Raises `StepFailed` S1-E26 when the engine refuses it.
+        """
         for placement in to.placements:
-            if not self.objects.is_made_for(placement.container, to):
-                self._tell(f"create `{placement.container}`")
-                self.objects.create(self.make(to, placement))
-            self.objects.wake(placement.container)
+            try:
+                self._start(to, placement)
+            except EngineRefused as error:
+                raise StepFailed(
+                    f"`{placement.container}` cannot be started: {error.message}",
+                    code="S1-E26",
+                    hint=error.hint,
+                ) from None
+
+    def _start(self, to: Instance, placement: Placement) -> None:
+        if not self.objects.is_made_for(placement.container, to):
+            self._tell(f"create `{placement.container}`")
+            self.objects.create(self.make(to, placement))
+        self.objects.wake(placement.container)
 
     def _announce(self, step: Roll) -> None:
         if step.role != "app":
@@ -102,9 +117,8 @@ class Roller:
     def _is_good(self, placement: Placement, to: Instance) -> bool:
         if not self.objects.is_made_for(placement.container, to):
             return False
-        verdict = wait_until_ready(
-            lambda: self._look(placement, to, None), deadline_s=SUCCESSES, successes=1
-        )
+        look = partial(self._look, placement, to, None)
+        verdict = wait_until_ready(look, deadline_s=PROBE_S, successes=1)
         return verdict.health is Health.PASS
 
     def _look(self, placement: Placement, to: Instance, former: Instance | None) -> Verdict:
@@ -152,3 +166,11 @@ class Roller:
 
 def _placements(instance: Instance | None) -> tuple[Placement, ...]:
     return instance.placements if instance else ()
+
+
+def ailment_of(found: State | None, placement: Placement, version: str) -> str | None:
+    """Look once at a container as inspected; say what is wrong with it, or None."""
+    paths = health_of(found["Config"]["Labels"]) if found else None
+    verdict = judge(sight_of(found, placement.address or LOOPBACK, paths), paths, expected=version)
+    is_well = verdict.health is Health.PASS
+    return None if is_well else f"`{placement.container}`: {verdict.reason}"

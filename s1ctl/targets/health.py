@@ -72,8 +72,8 @@ def sight_of(container: dict[str, Any] | None, address: str, paths: HealthPaths 
         restarts=container.get("RestartCount", 0),
         is_out_of_memory=state.get("OOMKilled", False),
         check=(state.get("Health") or {}).get("Status"),
-        ready=ask(address, paths.port, paths.ready) if paths and is_asked else None,
-        version=ask(address, paths.port, paths.version)
+        ready=ask(address, int(paths.port), paths.ready) if paths and is_asked else None,
+        version=ask(address, int(paths.port), paths.version)
         if paths and paths.version and is_asked
         else None,
     )

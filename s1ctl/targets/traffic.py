@@ -57,10 +57,11 @@ class Traffic:
 
     def is_at(self, unit: str, servers: tuple[str, ...]) -> bool:
         """Say whether the edges send the unit's traffic to exactly these servers."""
-        return not self._marker(unit).exists() and self._read(unit) == _text(unit, servers)
+        text = upstream_text(unit, servers)
+        return not self._marker(unit).exists() and self._read(unit) == text
 
     def switch(self, unit: str, servers: tuple[str, ...], *, drain_s: int) -> None:
-        """Send the unit's traffic to `servers`; none: to nobody.
+        """Send the unit's traffic to `servers`.
 
         Returns when each edge has taken the file and ended the processes that knew the former
         one, or after `drain_s`. A kill in the middle leaves the marker, and the next call goes on.
@@ -69,7 +70,7 @@ class Traffic:
         if self.is_at(unit, servers):
             return
         self._mark(unit)
-        self._write(unit, _text(unit, servers))
+        self._write(unit, upstream_text(unit, servers))
         edges = self._edges()
         for edge in edges:
             if not self.reload(edge, drain_s=drain_s):
@@ -135,10 +136,6 @@ class Traffic:
                 code="S1-E15",
                 hint=f"look at the space and owner of `{self.folder}`",
             ) from None
-
-
-def _text(unit: str, servers: tuple[str, ...]) -> str:
-    return upstream_text(unit, servers) if servers else ""
 
 
 def _workers(processes: Processes) -> set[int]:

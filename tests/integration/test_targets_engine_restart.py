@@ -1,6 +1,7 @@
 """After the engine's restart each service is where it was, and what was stopped stays stopped."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,12 @@ pytestmark = pytest.mark.integration
 def test_after_a_restart_of_the_engine_each_service_answers_with_its_right_version(
     own_engine: OwnEngine, tmp_path: Path
 ) -> None:
-    with own_engine.entered(), RegistryServer(tmp_path / "registry") as registry:
-        world = World(connect_engine(own_engine.socket), "restart", registry, tmp_path / "state")
+    with (
+        own_engine.entered(),
+        RegistryServer(tmp_path / "registry") as registry,
+        closing(connect_engine(own_engine.socket)) as engine,
+    ):
+        world = World(engine, "restart", registry, tmp_path / "state")
         old, new = world.release("1.0.0", replicas=2), world.release("2.0.0", replicas=2)
         for unit, former in zip(("web", "gateway"), world.install(old, "1.0.0"), strict=True):
             step = roll_of(world.place(unit, new, "2.0.0", "b"), former)
@@ -39,8 +44,12 @@ def test_after_a_restart_of_the_engine_each_service_answers_with_its_right_versi
 def test_an_edge_that_took_new_addresses_comes_back_with_the_engine(
     own_engine: OwnEngine, tmp_path: Path
 ) -> None:
-    with own_engine.entered(), RegistryServer(tmp_path / "registry") as registry:
-        world = World(connect_engine(own_engine.socket), "hup", registry, tmp_path / "state")
+    with (
+        own_engine.entered(),
+        RegistryServer(tmp_path / "registry") as registry,
+        closing(connect_engine(own_engine.socket)) as engine,
+    ):
+        world = World(engine, "hup", registry, tmp_path / "state")
         old, new = world.release("1.0.0"), world.release("2.0.0")
         web, _ = world.install(old, "1.0.0")
         world.target.roll(roll_of(world.place("web", new, "2.0.0", "b"), web), new, SETTINGS)

@@ -29,10 +29,10 @@ def world(
 
 
 @pytest.fixture
-def check(record_property) -> Callable[[OpenLoop], None]:
+def check(request, record_testsuite_property) -> Callable[[OpenLoop], None]:
     def no_request_failed(load: OpenLoop) -> None:
         numbers = load.numbers()
-        record_property("numbers", str(numbers))
+        record_testsuite_property(request.node.name, str(numbers))
         failures = [outcome for outcome in load.outcomes() if outcome.failure]
         assert numbers.requests > 300
         assert not failures, failures[:5]

@@ -8,12 +8,11 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from s1ctl.targets.docker import DockerTarget
 from s1ctl.targets.docker_container import SITE
 from s1ctl.targets.docker_engine import Engine, connect_engine
 from tests.support.require import ENGINE, need
@@ -23,10 +22,11 @@ CLONE_NEWNET = 0x40000000
 
 
 @pytest.fixture
-def docker_client() -> Engine:
+def docker_client() -> Iterator[Engine]:
     """Yield the engine of this machine."""
     need("docker")
-    return connect_engine(str(ENGINE))
+    with closing(connect_engine(str(ENGINE))) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -163,7 +163,3 @@ def own_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
         yield engine
     finally:
         engine.close()
-
-
-def target_of(site: object, engine: Engine, state: Path) -> DockerTarget:
-    return DockerTarget(site=site, client=engine, state=state)  # type: ignore[arg-type]

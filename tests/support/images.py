@@ -1,5 +1,6 @@
 """Images made in pure Python: a base of Debian made once, layers of ours, pushed or laid out."""
 
+import base64
 import gzip
 import hashlib
 import io
@@ -111,13 +112,22 @@ def write_layout(folder: Path, images: Mapping[str, Image]) -> Path:
     return folder
 
 
-def push_image(url: str, repository: str, image: Image, *, tag: str = "latest") -> None:
-    """Push an image to a registry over plain HTTP without credentials."""
+def push_image(
+    url: str,
+    repository: str,
+    image: Image,
+    *,
+    tag: str = "latest",
+    user: str | None = None,
+    password: str | None = None,
+) -> None:
+    """Push an image to a registry over plain HTTP."""
+    wire = _Wire(user, password)
     for digest, raw in image.blobs.items():
-        if _status("HEAD", f"{url}/v2/{repository}/blobs/{digest}") != 200:
-            _upload(url, repository, digest, raw)
-    kind = {"Content-Type": OCI + "manifest.v1+json"}
-    status = _status("PUT", f"{url}/v2/{repository}/manifests/{tag}", image.manifest, kind)
+        if wire.status("HEAD", f"{url}/v2/{repository}/blobs/{digest}") != 200:
+            _upload(wire, url, repository, digest, raw)
+    kind = OCI + "manifest.v1+json"
+    status = wire.status("PUT", f"{url}/v2/{repository}/manifests/{tag}", image.manifest, kind)
     if status != 201:
         raise RuntimeError(f"the registry answered {status} to a manifest")
 
@@ -151,31 +161,31 @@ def _base_tar() -> Path:
     return tar
 
 
-def _upload(url: str, repository: str, digest: str, raw: bytes) -> None:
-    with _open("POST", f"{url}/v2/{repository}/blobs/uploads/", b"") as response:
+def _upload(wire: "_Wire", url: str, repository: str, digest: str, raw: bytes) -> None:
+    with wire.open("POST", f"{url}/v2/{repository}/blobs/uploads/", b"") as response:
         place = response.headers["Location"]
     place = place if place.startswith("http") else url + place
-    kind = {"Content-Type": "application/octet-stream"}
     mark = "&" if "?" in place else "?"
-    status = _status("PUT", f"{place}{mark}digest={digest}", raw, kind)
+    status = wire.status("PUT", f"{place}{mark}digest={digest}", raw, "application/octet-stream")
     if status != 201:
         raise RuntimeError(f"the registry answered {status} to a blob")
 
 
-def _status(
-    method: str, url: str, raw: bytes | None = None, headers: Mapping[str, str] | None = None
-) -> int:
-    try:
-        with _open(method, url, raw, headers) as response:
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
+class _Wire:
+    def __init__(self, user: str | None, password: str | None) -> None:
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {token}"} if user else {}
 
+    def status(self, method: str, url: str, raw: bytes | None = None, kind: str = "") -> int:
+        try:
+            with self.open(method, url, raw, kind) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
 
-def _open(
-    method: str, url: str, raw: bytes | None = None, headers: Mapping[str, str] | None = None
-):
-    request = urllib.request.Request(url, data=raw, headers=dict(headers or {}), method=method)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    return opener.open(request, timeout=60)
+    def open(self, method: str, url: str, raw: bytes | None = None, kind: str = ""):
+        headers = {**self._headers, **({"Content-Type": kind} if kind else {})}
+        request = urllib.request.Request(url, data=raw, headers=headers, method=method)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        return opener.open(request, timeout=60)

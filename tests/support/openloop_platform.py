@@ -1,5 +1,6 @@
 """A small platform, an app behind an edge, in several versions; and plans for it by hand."""
 
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,14 +104,20 @@ def make_release(
     broken_edge: str = "",
 ) -> PlatformRelease:
     """Make a release whose app is version `app`, and whose edge is version `edge`."""
-    raw = COMPOSE.format(
+    text = COMPOSE.format(
         app=app, edge=edge or app, what=what, port=port, replicas=replicas, broken_edge=broken_edge
-    ).encode()
+    )
+    return release_of(image, text, version=app)
+
+
+def release_of(image: Image, compose: str, *, version: str) -> PlatformRelease:
+    """Make a release from the text of its Compose file; every service runs the one image."""
+    raw = compose.encode()
     manifest = ReleaseManifest(
         schema=1,
         product="platform",
         channel="stable",
-        version=Version(app),
+        version=Version(version),
         sequence=1,
         issued="2026-01-01T00:00:00Z",
         requires=Requires(),
@@ -174,6 +181,17 @@ def place(
 def roll_of(to: Instance, former: Instance | None) -> Roll:
     role = "edge" if to.unit == "gateway" else "app"
     return Roll(role=role, replace="rolling", to=to, former=former)
+
+
+def recreate_of(to: Instance, former: Instance | None) -> Roll:
+    return Roll(role="data", replace="recreate", to=to, former=former)
+
+
+def push_small(registry: RegistryServer) -> Image:
+    """Push an image of one file that no other test has, to a registry that may ask for a user."""
+    image = make_image([make_layer({"/file": uuid.uuid4().bytes})])
+    push_image(registry.url, "small", image, user=registry.user, password=registry.password)
+    return image
 
 
 class World:
