@@ -92,7 +92,10 @@ def parse_place(dsn: Secret) -> dict[str, str]:
         raise _unusable("it lacks the host, the database or the user")
     if "," in parts["host"]:
         raise _unusable("it names several hosts")
-    return {"port": "5432", **parts}
+    port = parts.setdefault("port", "5432")
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise _unusable("its port is not a number")
+    return dict(parts)
 
 
 def _settle(database: Connection) -> None:
