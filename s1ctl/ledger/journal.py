@@ -56,8 +56,6 @@ def first_broken(chain: Iterable[tuple[JournalEntry, str]]) -> int | None:
     """
     previous = FIRST
     for number, (entry, stored) in enumerate(chain, start=1):
-        if entry.number != number:
-            return number
         if entry.previous != previous or entry.hash != stored:
             return number
         previous = stored

@@ -108,6 +108,10 @@ def test_a_broken_lock_is_free_and_the_reason_is_kept(ledger: Ledger) -> None:
 
 
 def test_a_free_lock_is_not_broken(ledger: Ledger) -> None:
+    with pytest.raises(UsageError):
+        ledger.lock.break_("why not", at=NOW)
+    acquire(ledger)
+    ledger.lock.release("op-1")
     with pytest.raises(UsageError) as caught:
         ledger.lock.break_("why not", at=NOW)
     assert caught.value.code == "S1-U14"

@@ -147,14 +147,15 @@ def test_what_a_crash_left_is_no_release_and_is_removed(
     store: ReleaseStore, tmp_path: Path
 ) -> None:
     release = Digest.of(b"r")
-    left = tmp_path / "releases" / f".{release.hex}.tmp"
-    (left / "blobs").mkdir(parents=True)
-    (left / "header.json").write_bytes(b"{}")
+    for left in (release, Digest.of(b"another")):
+        folder = tmp_path / "releases" / f".{left.hex}.tmp"
+        (folder / "blobs").mkdir(parents=True)
+        (folder / "header.json").write_bytes(b"{}")
     assert not store.has(release)
     assert store.digests() == ()
     store.put(release, b"{}", [])
     assert store.digests() == (release,)
-    assert not left.exists()
+    assert [path.name for path in (tmp_path / "releases").iterdir()] == [release.hex]
 
 
 def test_a_removed_release_is_gone_whole(store: ReleaseStore, tmp_path: Path) -> None:
