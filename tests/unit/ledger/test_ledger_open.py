@@ -222,8 +222,9 @@ def test_a_ledger_in_use_is_told(state: Path, monkeypatch: pytest.MonkeyPatch) -
     assert caught.value.code == "S1-I24"
 
 
-def subclasses(kind: type) -> set[type]:
-    return {kind}.union(*(subclasses(one) for one in kind.__subclasses__()))
+def subclasses(kind: type) -> list[type]:
+    found = {kind}.union(*(subclasses(one) for one in kind.__subclasses__()))
+    return sorted(found, key=lambda one: one.__name__)
 
 
 @pytest.mark.parametrize("kind", subclasses(sqlalchemy.exc.DBAPIError), ids=lambda k: k.__name__)
