@@ -10,7 +10,7 @@ from s1ctl.files import write_file
 from s1ctl.oci.digest import Digest
 from s1ctl.release.manifest import Revision, Schema
 
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class Release(Protocol):

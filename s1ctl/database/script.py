@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from packaging.version import InvalidVersion, Version
+
 from s1ctl.database.backfill import Backfill
 from s1ctl.database.layout import check_text, revision_path
 from s1ctl.database.wire import Request
 from s1ctl.errors import ContentsRefused, InputOutputFailed
 from s1ctl.release.manifest import Revision
 
-_ALLOWED = ("alembic", "sqlalchemy", "s1ctl.database.ops", "typing", "collections.abc",
-            "__future__")  # fmt: skip
+_ALLOWED = ("alembic", "sqlalchemy", "s1ctl.database.ops")
 _UNDOABLE = ("expand", "enforce")
 
 
@@ -112,18 +113,28 @@ def _check_attributes(module: ModuleType, revision: Revision, previous: str | No
         "revision": revision.id,
         "down_revision": previous,
         "phase": revision.phase,
-        "release": str(revision.release),
+        "release": revision.release,
         "branch_labels": None,
         "depends_on": None,
     }
     for name, value in expected.items():
         found = getattr(module, name, None)
+        if name == "release":
+            found = _version(found)
         if found != value:
             raise ContentsRefused(
-                f"revision `{revision.id}` says `{name} = {found!r}`, the release says `{value!r}`",
+                f"revision `{revision.id}` says `{name} = {found}`, the release says `{value}`",
                 code="S1-D25",
                 hint="call the vendor",
             )
+
+
+def _version(text: object) -> object:
+    """Read a version; what is none is compared, and told, as it is."""
+    try:
+        return Version(str(text))
+    except InvalidVersion:
+        return text
 
 
 def _check_undoable(revision: Revision) -> None:

@@ -63,7 +63,7 @@ def test_a_blob_that_is_not_the_signed_text_is_not_laid_out(tmp_path: Path) -> N
     assert caught.value.code == "S1-D24"
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "x" * 101, "a\n"])
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "x" * 101, "a\n"])
 def test_a_revision_whose_name_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
     lineage = Lineage().add(name, "expand", UPGRADE, head=HEAD)
     with pytest.raises(ContentsRefused) as caught:
@@ -88,7 +88,8 @@ def test_a_revision_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     ["import os", "from subprocess import run", "import alembic, socket", "from . import other",
-     "import sqlalchemyx", "from s1ctl.site.secrets import Secret", "from s1ctl import errors"],
+     "import sqlalchemyx", "import typing",
+     "from s1ctl.site.secrets import Secret", "from s1ctl import errors"],
 )  # fmt: skip
 def test_a_revision_that_imports_something_else_is_refused(tmp_path: Path, line: str) -> None:
     assert refusal(tmp_path, f"{line}\n{UPGRADE}") == "S1-D26"
@@ -110,6 +111,11 @@ def test_a_revision_that_lacks_its_part_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, UPGRADE, direction="undo") == "S1-D27"
     assert refusal(tmp_path, "1 / 0") == "S1-D27"
     assert refusal(tmp_path, "def upgrade(:") == "S1-D27"
+
+
+def test_a_release_is_compared_as_a_version(tmp_path: Path) -> None:
+    assert script(tmp_path, f"release = '1.0'\n{UPGRADE}").revision.id == "0001"
+    assert refusal(tmp_path, f"release = 'new'\n{UPGRADE}") == "S1-D25"
 
 
 @pytest.mark.parametrize("phase", ["backfill", "contract"])
