@@ -47,10 +47,11 @@ def _remove(kind: str) -> int:
 
 
 def _remove_images(host: str) -> int:
-    found = _docker("images", "-q", "--filter", f"reference={host}/*/*").split()
-    if found:
-        _docker("rmi", "-f", *sorted(set(found)))
-    return len(set(found))
+    """Take the demo's names from the images; one that a container of others needs stays."""
+    form = "{{.Repository}}@{{.Digest}}"
+    listed = _docker("images", "--digests", "--format", form, "--filter", f"reference={host}/*/*")
+    names = sorted(set(listed.split()))
+    return sum(_call("rmi", name).returncode == 0 for name in names)
 
 
 def _registry_host() -> str | None:
@@ -61,11 +62,15 @@ def _registry_host() -> str | None:
 
 
 def _docker(*words: str) -> str:
-    command = ["docker", "-H", "unix:///var/run/docker.sock", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = _call(*words)
     if done.returncode:
         sys.exit(f"`docker {' '.join(words[:2])}` ended with {done.returncode}: {done.stderr}")
     return done.stdout
+
+
+def _call(*words: str) -> subprocess.CompletedProcess[str]:
+    command = ["docker", "-H", "unix:///var/run/docker.sock", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 if __name__ == "__main__":

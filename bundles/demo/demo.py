@@ -100,7 +100,7 @@ def vendor(story: Story) -> str:
     story.say("A bundle is also an OCI archive, which other tools read.")
     story.run(
         *("skopeo", "inspect", "--format", "{{.Digest}} {{.Architecture}} {{len .Layers}} layers"),
-        f"oci-archive:{bundle(OLD)}:console:{OLD}",
+        f"oci-archive:{shown(bundle(OLD))}:console:{OLD}",
     )
     return found[1]
 

@@ -31,7 +31,7 @@ def bundle(version: str) -> Path:
 
 def shown(path: Path | str) -> str:
     """A path as somebody in the checkout would type it."""
-    return str(path).replace(f"{ROOT}/", "", 1)
+    return str(path).removeprefix(f"{ROOT}/")
 
 
 def free_port(first: int) -> int:
