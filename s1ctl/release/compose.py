@@ -70,7 +70,7 @@ def parse_compose(raw: bytes, *, name: str) -> ComposeFile:
     """Read the Compose file `raw`; `name` is how faults call it.
 
     Raises `UsageError` with line and column for everything outside the subset: S1-U40 a key that
-    is not in it, S1-U41 to S1-U52 a value that is not allowed, S1-U02 and S1-U03 as every file.
+    is not in it, S1-U41 to S1-U51 a value that is not allowed, S1-U02 and S1-U03 as every file.
     """
     document = parse_yaml(raw, name=name)
     top = _parse_top(document)

@@ -7,23 +7,18 @@ from typing import Any
 
 import docker
 import requests
-import urllib3
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound, StreamParseError
+from docker.auth import encode_header
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from s1ctl.errors import InputOutputFailed, UsageError
 from s1ctl.progress import Notify, Progress
-from s1ctl.targets.frames import read_frames
+from s1ctl.targets.frames import read_frames, read_lines
 
 API = (1, 41)
 CALL_TIMEOUT_S = 60
 PULL_SILENCE_S = 600
-FOREIGN = (
-    DockerException,
-    StreamParseError,
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    OSError,
-)
+CHUNK_BYTES = 1 << 16
+FOREIGN = (DockerException, requests.RequestException, OSError)
 State = dict[str, Any]
 
 
@@ -43,7 +38,7 @@ class _Client(docker.APIClient):
 def connect_engine(socket: str) -> "Engine":
     """Connect to the engine at the local `socket`, and refuse what is not supported.
 
-    Raises `UsageError` S1-E04 for a socket elsewhere, `InputOutputFailed` S1-E01 to S1-E08.
+    Raises `UsageError` S1-E04 for a socket elsewhere, `InputOutputFailed` S1-E01 to S1-E07.
     """
     if "://" in socket and not socket.startswith("unix:///"):
         raise UsageError(
@@ -84,7 +79,10 @@ def check_kind(info: Mapping[str, Any]) -> None:
 
 @contextmanager
 def translated(what: str, name: str) -> Iterator[None]:
-    """Turn the SDK's faults while it was asked to `what` into `InputOutputFailed` S1-E1x."""
+    """Turn the SDK's faults, while the engine was asked to `what`, into ours.
+
+    Raises `InputOutputFailed` S1-E10 and S1-E13, `EngineRefused` S1-E11.
+    """
     try:
         yield
     except requests.Timeout:
@@ -196,15 +194,10 @@ class Engine:
 
     def attach(self, name: str, *, silence_s: float) -> Iterator[tuple[int, bytes]]:
         """Attach to a container before its start: (1, stdout) and (2, stderr) as they come."""
-        client = _client(self.socket, self._version, timeout_s=silence_s)
-        with translated("attach to container", name):
-            response = client.post(
-                f"{client.base_url}/v{self._version}/containers/{name}/attach",
-                params={"stream": 1, "stdout": 1, "stderr": 1},
-                stream=True,
-            )
-            response.raise_for_status()
-        return _frames(name, client, response)
+        wanted = {"stream": 1, "stdout": 1, "stderr": 1}
+        path = f"/containers/{name}/attach"
+        chunks = self._post("attach to container", name, path, wanted, timeout_s=silence_s)
+        return read_frames(chunks)
 
     def network(self, name: str) -> State | None:
         """Inspect a network; None where there is none."""
@@ -272,24 +265,47 @@ class Engine:
 
     def pull(self, reference: str, auth: Mapping[str, str], notify: Notify) -> None:
         """Pull an image by its digest reference; `auth` counts for this pull only."""
-        client = _client(self.socket, self._version, timeout_s=PULL_SILENCE_S)
-        with translated("pull", reference), closing(client):
-            for line in client.pull(reference, auth_config=dict(auth), stream=True, decode=True):
-                if "error" in line:
-                    raise _failed("pull", reference, str(line["error"]), "S1-E14")
-                detail = line.get("progressDetail") or {}
-                notify(
-                    Progress(
-                        label=f"{reference} {line.get('status', '')}",
-                        done=detail.get("current", 0),
-                        total=detail.get("total", 0),
-                    )
-                )
+        repository, _, digest = reference.partition("@")
+        chunks = self._post(
+            "pull",
+            reference,
+            "/images/create",
+            {"fromImage": repository, "tag": digest},
+            headers={"X-Registry-Auth": encode_header(dict(auth)).decode()},
+            timeout_s=PULL_SILENCE_S,
+        )
+        for line in read_lines(chunks):
+            if "error" in line:
+                raise _failed("pull", reference, str(line["error"]), "S1-E14")
+            detail = line.get("progressDetail") or {}
+            done, total = detail.get("current", 0), detail.get("total", 0)
+            label = f"{reference} {line.get('status', '')}"
+            notify(Progress(label=label, done=done, total=total))
+
+    def _post(
+        self,
+        what: str,
+        name: str,
+        path: str,
+        params: Mapping[str, object],
+        *,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[bytes]:
+        """Ask for a stream; the request is made before this returns."""
+        client = _client(self.socket, self._version, timeout_s=timeout_s)
+        with translated(what, name):
+            url = f"{client.base_url}/v{self._version}{path}"
+            response = client.post(url, params=params, headers=headers, stream=True)
+        if response.ok:
+            return _chunks(what, name, client, response)
+        with translated(what, name), closing(client), closing(response):
+            raise _failed(what, name, response.text.strip(), "S1-E11", EngineRefused)
 
 
-def _frames(name: str, client: _Client, response: requests.Response) -> Iterator[tuple[int, bytes]]:
-    with translated("read from container", name), closing(client), closing(response):
-        yield from read_frames(response.raw.read)
+def _chunks(what: str, name: str, client: _Client, response: requests.Response) -> Iterator[bytes]:
+    with translated(what, name), closing(client), closing(response):
+        yield from response.iter_content(CHUNK_BYTES)
 
 
 def _client(path: str, version: str, *, timeout_s: float = CALL_TIMEOUT_S) -> Any:

@@ -1,32 +1,59 @@
-"""The stream of an attached container: stdout and stderr in frames."""
+"""What an engine streams: the frames of an attached container, the lines of a pull."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from s1ctl.errors import InputOutputFailed
 
 HEADER_BYTES = 8
-CHUNK_BYTES = 1 << 20
-Read = Callable[[int], bytes | None]
 
 
-def read_frames(read: Read) -> Iterator[tuple[int, bytes]]:
+def read_frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield (1, stdout) and (2, stderr) until the end (Docker API, "Attach to a container").
 
-    Raises `OSError` when the stream ends inside a frame.
+    Raises `InputOutputFailed` S1-E13 when the stream ends inside a frame.
     """
-    while header := _read_exactly(read, HEADER_BYTES, may_end=True):
-        left = int.from_bytes(header[4:], "big")
-        while left:
-            chunk = _read_exactly(read, min(left, CHUNK_BYTES))
-            left -= len(chunk)
-            yield header[0], chunk
+    stream, left, header = 0, 0, b""
+    for chunk in chunks:
+        rest = memoryview(chunk)
+        while rest:
+            if not left:
+                wanted = HEADER_BYTES - len(header)
+                header, rest = header + bytes(rest[:wanted]), rest[wanted:]
+                if len(header) == HEADER_BYTES:
+                    stream, left, header = header[0], int.from_bytes(header[4:], "big"), b""
+                continue
+            part, rest = bytes(rest[:left]), rest[left:]
+            left -= len(part)
+            yield stream, part
+    if left or header:
+        raise _broken("was cut off")
 
 
-def _read_exactly(read: Read, count: int, *, may_end: bool = False) -> bytes:
-    parts = b""
-    while len(parts) < count:
-        part = read(count - len(parts))
-        if not part:
-            if may_end and not parts:
-                return b""
-            raise OSError("the stream of the container was cut off")
-        parts += part
-    return parts
+def read_lines(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of a stream, one a line. Raises `InputOutputFailed` S1-E13."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (_parse(line) for line in lines if line.strip())
+    if rest.strip():
+        yield _parse(rest)
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise _broken("is not JSON") from None
+    if not isinstance(found, dict):
+        raise _broken("is not JSON")
+    return found
+
+
+def _broken(what: str) -> InputOutputFailed:
+    return InputOutputFailed(
+        f"the engine's stream {what}",
+        code="S1-E13",
+        hint="look at `journalctl -u docker`, then repeat",
+    )
