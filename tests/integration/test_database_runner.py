@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from s1ctl.progress import Progress, silent
 from tests.support.clients import Clients
 from tests.support.lineages import Lineage, small_lineage
 from tests.support.postgres import Database
+from tests.support.waiting import in_background, wait_until
 from tests.support.workers import wait_for_worker, wait_until_gone, worker_pids
 
 pytestmark = pytest.mark.integration
@@ -65,21 +65,6 @@ def slow(postgres: Database, events: Lineage) -> Lineage:
 
 def first(lineage: Lineage, count: int) -> Lineage:
     return Lineage(lineage.revisions[:count], lineage.blobs)
-
-
-def in_background(work: Callable[[], RevisionRecord]) -> "Future[RevisionRecord]":
-    pool = ThreadPoolExecutor(1)
-    future = pool.submit(work)
-    pool.shutdown(wait=False)
-    return future
-
-
-def wait_until(claim: Callable[[], object], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not claim():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.02)
 
 
 def test_a_lineage_lives_its_whole_life_while_old_code_writes(

@@ -128,6 +128,7 @@ class Server:
         options = {
             "listen_addresses": self.host, "port": self.port, "unix_socket_directories": "",
             "fsync": "off", "max_connections": 60, "logging_collector": "off", "jit": "off",
+            "max_prepared_transactions": 5,
         }  # fmt: skip
         flags = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         with (self.folder / "log").open("wb") as log:
