@@ -1,0 +1,1 @@
+"""Console of atlas: events in PostgreSQL, over HTTP."""
