@@ -111,7 +111,7 @@ class Wire:
         body = self._read_body(response, at, call.max_bytes if is_hoped else MAX_WORDS_BYTES)
         answer = _answer(at, response, body)
         if not is_hoped:
-            raise refuse_answer(answer, user=self._user)
+            raise refuse_answer(answer, user=self._user if self._is_ours(at.url) else None)
         return answer
 
     def stream(self, call: Call) -> Iterator[bytes] | None:

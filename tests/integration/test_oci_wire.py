@@ -6,6 +6,7 @@ import json
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,18 @@ def test_an_upload_address_on_another_host_gets_no_credentials() -> None:
     assert all("authorization" not in asked.headers for asked in store.asked)
     assert store.asked[0].path.startswith("/upload?state=1&digest=")
     assert "authorization" in server.asked[-1].headers
+
+
+def test_another_host_that_asks_for_the_password_does_not_get_it() -> None:
+    def answer(asked: Asked) -> Told:
+        return BASIC if asks_basic(asked) else Told(status=202, headers={"Location": store.url})
+
+    with AnswerServer(lambda _: BASIC) as store, AnswerServer(answer) as server:
+        with pytest.raises(InputOutputFailed) as failed:
+            upload(connect(server.url))
+        assert failed.value.code == "S1-R06"
+        assert failed.value.message == f"`{store.host}` asks for a user and a password"
+        assert all("authorization" not in asked.headers for asked in store.asked)
 
 
 def test_another_digest_after_a_put_is_refused() -> None:
@@ -162,9 +175,16 @@ def test_a_stream_that_raises_at_its_end_never_sends_its_last_chunk() -> None:
 
 @pytest.mark.parametrize("chunks", [[RAW, b"x"], [RAW[:-1]], []])
 def test_a_stream_of_another_length_is_refused(chunks: list[bytes]) -> None:
-    with AnswerServer(takes_uploads) as server, pytest.raises(ContentsRefused) as refused:
+    bodies: list[bytes] = []
+
+    def answer(asked: Asked) -> Told:
+        bodies.append(asked.body)
+        return takes_uploads(asked)
+
+    with AnswerServer(answer) as server, pytest.raises(ContentsRefused) as refused:
         connect(server.url).upload_blob("a/b", DIGEST, len(RAW), chunks)
     assert refused.value.code == "S1-C52"
+    assert RAW not in bodies
 
 
 def test_a_medium_that_fails_is_not_blamed_on_the_registry() -> None:
@@ -318,6 +338,29 @@ def test_a_trickling_body_ends_at_the_deadline() -> None:
     assert failed.value.code == "S1-R11"
 
 
+def test_a_blob_that_is_there_under_another_digest_is_not_there() -> None:
+    headers = {"Docker-Content-Digest": Digest.of(b"other")}
+    with AnswerServer(lambda _: Told(headers=headers)) as server:
+        assert not connect(server.url).has_blob("a/b", DIGEST)
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../b", "A", "a?b", "a#b", "a@b", ""])
+def test_names_that_are_none_are_never_sent(name: str) -> None:
+    with AnswerServer(lambda _: Told()) as server:
+        registry = connect(server.url)
+        for act in (
+            lambda: registry.has_blob(name, DIGEST),
+            lambda: registry.mount_blob(name, DIGEST, "a"),
+            lambda: registry.mount_blob("a", DIGEST, name),
+            lambda: registry.upload_blob(name, DIGEST, 0, []),
+            lambda: registry.has_manifest(name, "tag"),
+            lambda: registry.has_manifest("a", f"{name}/x"),
+        ):
+            with pytest.raises(ContentsRefused):
+                act()
+        assert server.asked == []
+
+
 # Waiting, and connections that break
 
 
@@ -348,8 +391,11 @@ def test_a_body_that_nobody_takes_is_given_up() -> None:
 
         size = 64 << 20
         chunks = itertools.repeat(bytes(1 << 20), 64)
-        with AnswerServer(answer) as server, pytest.raises(TemporarilyFailed) as failed:
-            connect(server.url, tries=1).upload_blob("a/b", DIGEST, size, chunks)
+        with AnswerServer(answer) as server:
+            deadlines = replace(SHORT, connect_s=300)
+            registry = connect(server.url, tries=1, deadlines=deadlines)
+            with pytest.raises(TemporarilyFailed) as failed:
+                registry.upload_blob("a/b", DIGEST, size, chunks)
     assert failed.value.code == "S1-R11"
     assert "take a chunk" in failed.value.message
 
