@@ -232,3 +232,16 @@ def digest_in_capitals(folder):
     payload = statement_json(PARTS.manifest).replace(text, text[:7] + text[7:].upper())
     envelope = sign(STATEMENT_TYPE, payload, VENDOR.release_keys)
     return Suspect(good(folder, header=Header(roots=(VENDOR.root,), release=envelope)))
+
+
+@attack(ContentsRefused, "S1-C20")
+def two_files_of_one_path(folder):
+    first, second = (revision.digest for revision in PARTS.manifest.schemas[0].revisions)
+    paths = {blob.digest: blob.path for blob in PARTS.manifest.blobs}
+    return Suspect(good(folder, change_blob(second, path=paths[first])))
+
+
+@attack(ContentsRefused, "S1-C20")
+def two_schemas_of_one_database(folder):
+    schemas = PARTS.manifest.schemas
+    return Suspect(good(folder, PARTS.change(schemas=(*schemas, *schemas))))
