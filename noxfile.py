@@ -6,7 +6,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "unit", "wheel", "integration", "cli", "e2e"]
+nox.options.sessions = ["lint", "types", "unit", "attacks", "wheel", "cli", "integration", "e2e"]
 
 RESULTS = Path("dist/test").absolute()
 INSTALLED = RESULTS / "installed"
@@ -29,6 +29,12 @@ def types(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Test what needs no server, and the walls between the packages."""
     run_tests(session, "unit", "tests/unit", "tests/test_imports.py", "tests/test_explain.py")
+
+
+@nox.session
+def attacks(session: nox.Session) -> None:
+    """Refuse what must be refused, and end the same wherever a run is killed."""
+    run_tests(session, "attacks", "tests/attacks", "tests/crash")
 
 
 @nox.session
