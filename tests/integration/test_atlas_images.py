@@ -126,3 +126,32 @@ def test_console_waits_for_a_database_and_ends_on_sigterm(start: Callable[..., s
         run("sleep", "0.2")
     run("docker", "stop", console)
     assert wait_for_exit(console) == 0
+
+
+def test_postgresql_makes_its_cluster_once_and_survives_a_restart(
+    start: Callable[..., str], tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("a 'quoted' word")
+    os.chown(password, 5432, 5432)
+    password.chmod(0o400)
+    server = start(
+        "postgres:1.0.0", "--network=none", "--read-only", "--cap-drop=ALL",
+        "--tmpfs=/run/postgresql", "--tmpfs=/tmp", "--volume=/var/lib/postgresql/data",
+        f"--volume={password}:/run/secrets/console_db_password:ro",
+    )  # fmt: skip
+    query(server, "CREATE TABLE kept AS SELECT 7 AS number")
+    run("docker", "restart", server)
+    assert query(server, "SELECT number FROM kept") == "7"
+    run("docker", "stop", server)
+    assert wait_for_exit(server) == 0
+
+
+def query(server: str, sql: str) -> str:
+    """Ask as `console`, by its password, as soon as the server answers."""
+    script = (
+        "for i in $(seq 300); do pg_isready -q -h 127.0.0.1 && break; sleep 0.2; done;"
+        " PGPASSWORD=$(cat /run/secrets/console_db_password)"
+        ' exec psql -h 127.0.0.1 -U console -d console -XAtqc "$0"'
+    )
+    return run("docker", "exec", server, "sh", "-c", script, sql).strip()

@@ -87,6 +87,7 @@ def _gateway(storage: Storage, parts: Parts, version: str) -> tuple[list[Layer],
         File(path="entrypoint", content=_read("gateway/entrypoint"), mode=0o755),
         File(path="etc/nginx/gateway.conf", content=_read("gateway/gateway.conf")),
         File(path="etc/nginx/upstreams", is_folder=True),
+        File(path="run/gateway", is_folder=True),
     ]
     config = ImageConfig(
         entrypoint=("/entrypoint",),
@@ -101,6 +102,9 @@ def _postgres(storage: Storage, parts: Parts) -> tuple[list[Layer], ImageConfig]
     files = [
         File(path="entrypoint", content=_read("postgres/entrypoint"), mode=0o755),
         File(path="etc/postgresql/pg_hba.conf", content=_read("postgres/pg_hba.conf")),
+        # A tmpfs takes the mode of the folder that it is mounted over; without one it would be
+        # writable at the first start only.
+        File(path="run/postgresql", is_folder=True, mode=0o1777),
         # An empty named volume takes the owner of the folder that it is mounted over.
         File(path="var/lib/postgresql/data", is_folder=True, mode=0o700, uid=uid),
     ]
