@@ -125,6 +125,14 @@ def test_a_revision_killed_in_the_middle_leaves_nothing_and_is_applied_again(
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(StepFailed):
         running.result(30)
+    # The server notices by itself: nothing goes on in the name of a dead worker.
+    wait_until(
+        lambda: (
+            not postgres.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 's1ctl-worker'"
+            )
+        )
+    )
     assert probe_revision(postgres.dsn(), lineage.schema, "0001") is Presence.ABSENT
     postgres.execute("UPDATE wait SET s = 0")
     assert not apply(order).was_applied

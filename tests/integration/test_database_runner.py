@@ -15,7 +15,7 @@ import pytest
 from s1ctl.database.applied import applied_revisions
 from s1ctl.database.runner import Order, apply_revision, undo_revision
 from s1ctl.database.state import database_state, probe_revision
-from s1ctl.database.wire import RevisionRecord, Waiting
+from s1ctl.database.wire import Failed, Request, RevisionRecord, Waiting, parse_event, write_line
 from s1ctl.errors import ContentsRefused, InputOutputFailed, S1Error, SiteHeld, StepFailed
 from s1ctl.plan.presence import Presence
 from s1ctl.progress import Progress, silent
@@ -252,7 +252,7 @@ def test_a_blocker_is_named_and_no_client_waits_long_and_its_end_lets_the_revisi
         ) as clients:
             running = in_background(lambda: apply(order, heard.append))
             wait_until(lambda: len(heard) >= 1)
-            time.sleep(3)
+            time.sleep(5)
             reader.rollback()
             record = running.result(60)
     (blocker,) = heard[0].blockers
@@ -262,6 +262,7 @@ def test_a_blocker_is_named_and_no_client_waits_long_and_its_end_lets_the_revisi
     )
     assert (blocker.pid, blocker.application) == (pid, "nightly-report")
     assert blocker.age_ms is not None
+    assert record.tries <= 3  # it waits outside of the queue, not in it
     assert not clients.errors
     assert probe_revision(postgres.dsn(), events.schema, "0002") is Presence.PRESENT
 
@@ -295,6 +296,7 @@ def test_an_index_waits_for_an_old_snapshot_names_it_and_gives_up(
             apply(lineage.order(postgres.dsn(), "0002", tmp_path, max_wait_s=3), heard.append)
     assert caught.value.code == "S1-D07"
     assert heard[0].blockers[0].application == "old-snapshot"
+    assert {event.tries for event in heard} == {1}  # CONCURRENTLY has no lock timeout
     assert postgres.one("SELECT indisvalid FROM pg_index"
                         " WHERE indexrelid = 'events_level'::regclass") is False  # fmt: skip
     apply(lineage.order(postgres.dsn(), "0002", tmp_path))
@@ -522,6 +524,39 @@ def test_an_interrupt_ends_the_worker_and_takes_its_transaction_back(
     print(f"\nfrom start to the end of an interrupted worker: {took_s:.1f} s")  # noqa: T201
     assert worker_pids() == []
     assert probe_revision(postgres.dsn(), lineage.schema, "0002") is Presence.ABSENT
+
+
+def test_a_worker_whose_stdin_ends_takes_its_transaction_back_and_says_so(
+    postgres: Database, events: Lineage, tmp_path: Path
+) -> None:
+    lineage = first(events, 1).add("0002", "expand", """
+        def upgrade():
+            op.execute("SELECT pg_sleep(60)")
+        """)  # fmt: skip
+    order = lineage.order(postgres.dsn(), "0002", tmp_path)
+    request = Request(
+        dsn=order.dsn.reveal(), database="console", folder=str(tmp_path),
+        lineage=lineage.revisions, revision="0002", direction="do", operation="o", plan="p",
+        fence=1, max_stall_ms=100, max_wait_ms=1000,
+    )  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "s1ctl.database.worker"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as worker:  # fmt: skip
+        assert worker.stdin
+        assert worker.stdout
+        worker.stdin.write(write_line(request))
+        worker.stdin.flush()
+        wait_until(
+            lambda: postgres.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%%'"
+                " AND state = 'active'"
+            )
+        )
+        worker.stdin.close()
+        last = parse_event(worker.stdout.readlines()[-1])
+    assert isinstance(last, Failed)
+    assert (last.code, last.kind) == ("S1-D42", "inconclusive")
 
 
 def test_progress_is_told_in_rows(postgres: Database, slow: Lineage, tmp_path: Path) -> None:

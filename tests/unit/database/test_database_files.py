@@ -155,7 +155,7 @@ def test_a_connection_string_never_prints() -> None:
     "url",
     [f"postgresql://u:{CANARY}@h:x y/d", f"mysql://u:{CANARY}@h/d", f"postgresql://u:{CANARY}@/d",
      f"postgresql://:{CANARY}@h/d", f"postgresql://u:{CANARY}@h", CANARY,
-     f"postgresql://u:{CANARY}@a,b/d"],
+     f"postgresql://u:{CANARY}@a:1,b/d", f"host=a,b port=1 user=u dbname=d password={CANARY}"],
 )  # fmt: skip
 def test_a_url_that_cannot_be_used_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(UsageError) as caught:
