@@ -15,7 +15,14 @@ from s1ctl.site.secrets import Secret
 from s1ctl.targets.docker_blueprint import Blueprint, compose_of
 from s1ctl.targets.docker_container import UNIT, volume_name
 from s1ctl.targets.docker_engine import Engine
-from s1ctl.targets.docker_hold import Hold, break_hold, read_hold, release_hold, take_hold
+from s1ctl.targets.docker_hold import (
+    Hold,
+    break_hold,
+    lock_name,
+    read_hold,
+    release_hold,
+    take_hold,
+)
 from s1ctl.targets.docker_objects import SiteObjects
 from s1ctl.targets.docker_once import once_document, run_once
 from s1ctl.targets.docker_roll import ailment_of
@@ -224,7 +231,7 @@ class DockerTarget:
         *,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, Secret] | None = None,
-        user: str = "",
+        user: str | int = "",
         silence_s: float = SILENCE_S,
     ) -> Iterator[bytes]:
         """Run `argv` in a new container of `image` on the site's network; yield its stdout.
@@ -232,14 +239,16 @@ class DockerTarget:
         Secrets are files under /run/secrets. Raises as `docker_once.run_once`.
         """
         full = f"{self._site.name}-once-{name}"
-        service = Service(image="once", user=user or None, secrets=tuple(secrets or {}))
+        service = Service(
+            image="once", user=user if user != "" else None, secrets=tuple(secrets or {})
+        )
         document = once_document(
             site=self._site.name,
             network=self._objects.network,
             image=image,
             argv=argv,
             environment=environment or {},
-            user=user,
+            user=str(user),
             binds=self._mounts.write(full, service, {}, UnitSettings(secrets=secrets or {})),
         )
         try:
@@ -280,8 +289,9 @@ class DockerTarget:
                 self._engine.remove_network(network)
 
     def remove_volumes(self) -> tuple[str, ...]:
-        """Remove all of the site's volumes, with the data in them, and name them."""
-        names = self._engine.volumes(self._objects.label)
+        """Remove all of the site's volumes but its lock, with the data in them, and name them."""
+        found = self._engine.volumes(self._objects.label)
+        names = tuple(name for name in found if name != lock_name(self._site.name))
         for name in names:
             self._engine.remove_volume(name)
         return names

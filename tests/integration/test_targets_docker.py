@@ -7,7 +7,7 @@ import pytest
 
 from s1ctl.errors import InputOutputFailed, SiteHeld, StepFailed
 from s1ctl.plan.presence import Presence
-from s1ctl.plan.steps import Retire
+from s1ctl.plan.steps import Retire, Roll
 from s1ctl.site.secrets import Secret
 from s1ctl.targets.docker import DockerTarget, Hold, RegistryAuth, UnitSettings
 from s1ctl.targets.docker_container import SITE
@@ -132,7 +132,7 @@ def test_a_foreign_volume_and_a_network_with_another_subnet_are_refused(world: W
         world.engine.remove_volume(volume)
     moved = platform.make_site(
         world.site.name,
-        subnet="10.213.9.0/24",
+        subnet="10.214.9.0/24",
         registry_url=world.site.registry.url,
         socket=world.engine.socket,
         state=world.site.state,
@@ -246,7 +246,7 @@ def test_a_pull_needs_the_registrys_credentials_and_ends_with_the_digest_known(
         reference = f"{registry.host}/small@{image.digest}"
         site = platform.make_site(
             site_name,
-            subnet="10.213.8.0/24",
+            subnet="10.214.8.0/24",
             registry_url=registry.url,
             socket=docker_client.socket,
             state=tmp_path,
@@ -270,3 +270,53 @@ def test_uninstalling_leaves_the_volumes_until_they_are_removed_too(world: World
     assert world.engine.network(f"{world.site.name}-default") is None
     assert world.target.remove_volumes() == (f"{world.site.name}-data",)
     assert list((world.site.state / "mounts").iterdir()) == []
+
+
+def test_removing_the_volumes_leaves_the_lock(world: World) -> None:
+    world.target.prepare(store(world, "1.0.0"), SETTINGS, ())
+    try:
+        world.target.hold(hold("op-1"))
+        assert world.target.remove_volumes() == (f"{world.site.name}-data",)
+        assert world.target.holder() == hold("op-1")
+    finally:
+        world.target.break_hold()
+
+
+def test_an_app_is_known_by_name_only_when_it_was_ready(world: World) -> None:
+    old, new = world.release("1.0.0"), world.release("2.0.0", what="broken")
+    web, _ = world.install(old, "1.0.0")
+    step = roll_of(world.place("web", new, "2.0.0", "b"), web)
+    impatient = DockerTarget(
+        site=platform.with_ready_timeout(world.site, 1),
+        client=world.engine,
+        state=world.site.state,
+    )
+    with pytest.raises(StepFailed):
+        impatient.roll(step, new, SETTINGS)
+    services = f"{world.site.name}-services"
+    networks = [
+        world.engine.container(instance.placements[0].container)["NetworkSettings"]["Networks"]
+        for instance in (web, step.to)
+    ]
+    assert "web" in networks[0][services]["Aliases"]
+    assert services not in networks[1]
+
+
+def test_an_edge_with_published_ports_is_stopped_before_the_next_one_starts(world: World) -> None:
+    def release(version: str) -> platform.PlatformRelease:
+        text = world.release(version).compose.decode()
+        ports = f'ports: ["127.0.0.1:{world.port}:{world.port}"]'
+        return platform.release_of(
+            world.image, text.replace("network_mode: host", ports), version=version
+        )
+
+    old, new = release("1.0.0"), release("2.0.0")
+    _, former = world.install(old, "1.0.0")
+    assert world.ask("/edge/version") == "1.0.0"
+    to = world.place("gateway", new, "2.0.0", "b")
+    step = Roll(role="edge", replace="recreate", to=to, former=former)
+    world.target.roll(step, new, SETTINGS)
+    assert world.ask("/edge/version") == "2.0.0"
+    assert world.target.probe_roll(step, new, SETTINGS) is Presence.PRESENT
+    world.target.unroll(step, old, SETTINGS)
+    assert world.ask("/edge/version") == "1.0.0"

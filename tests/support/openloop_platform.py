@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
@@ -160,6 +161,8 @@ def place(
     site: Site, unit: str, release: PlatformRelease, version: str, slot: str, *, replicas: int = 1
 ) -> Instance:
     """Place a unit as the planner would: two addresses a replica, used in turn."""
+    is_on_host = parse_compose(release.compose, name="c").services[unit].network_mode == "host"
+    first = 2 + 16 * sorted(each.name for each in release.manifest.units).index(unit)
     return Instance(
         unit=unit,
         release=release.digest,
@@ -170,8 +173,8 @@ def place(
                 replica=number,
                 container=f"{site.name}-{unit}-{version}-{number}{slot}",
                 address=None
-                if unit == "gateway"
-                else str(site.target.subnet[2 * number + "ab".index(slot)]),
+                if is_on_host
+                else str(site.target.subnet[first + 2 * (number - 1) + "ab".index(slot)]),
             )
             for number in range(1, replicas + 1)
         ),
@@ -203,9 +206,8 @@ class World:
         name: str,
         registry: RegistryServer,
         state: Path,
-        *,
-        subnet: str = "10.213.7.0/24",
     ) -> None:
+        subnet = f"10.213.{crc32(name.encode()) % 256}.0/24"
         self.image = push_platform(registry.url)
         self.reference = f"{registry.host}/{REPOSITORY}@{self.image.digest}"
         self.port = free_port()
