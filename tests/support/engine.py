@@ -104,9 +104,17 @@ class OwnEngine:
     def close(self) -> None:
         self.stop()
         self._run("ip", "netns", "delete", self.namespace)
+        self._unmount()
         shutil.rmtree(f"/run/{self.namespace}", ignore_errors=True)
         Path(self.socket).unlink(missing_ok=True)
         shutil.rmtree(self.folder / "data", ignore_errors=True)
+
+    def _unmount(self) -> None:
+        """Let go of the namespaces that the engine keeps mounted below its folder."""
+        places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for place in places:
+            if place.startswith((f"/run/{self.namespace}/", f"{self.folder}/")):
+                self._run("umount", "-l", place)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
