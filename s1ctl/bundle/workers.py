@@ -10,7 +10,7 @@ STOP_S = 5
 T = TypeVar("T")
 
 
-class Stopped(Exception):  # noqa: N818 - no error: another worker had one
+class Stopped(Exception):
     """Raised inside a task that ends early because the others stop."""
 
 

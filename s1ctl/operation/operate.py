@@ -89,7 +89,7 @@ def _forward(run: Run) -> State:
     return "done"
 
 
-class _TakenBack(Exception):  # noqa: N818 - not an error of its own: it carries the cause
+class _TakenBack(Exception):
     def __init__(self, cause: S1Error) -> None:
         super().__init__(cause.message)
         self.cause = cause
