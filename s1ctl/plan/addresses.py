@@ -19,11 +19,13 @@ def allocate(
 ) -> dict[str, Pair]:
     """Give each wanted replica its pair: the one it owns, else the lowest free one.
 
+    The last quarter of the subnet is left to containers whose address nobody fixed.
     Raises `UsageError` S1-U16 when the subnet is too small.
     """
     result: dict[str, Pair] = {name: (pair[0], pair[1]) for name, pair in owned.items()}
     taken = {address for pair in result.values() for address in pair}
-    free = (str(address) for address in list(subnet)[RESERVED:-1] if str(address) not in taken)
+    fixed = list(subnet)[RESERVED : subnet.num_addresses * 3 // 4]
+    free = (str(address) for address in fixed if str(address) not in taken)
     for name in sorted(set(wanted) - set(result)):
         first, second = next(free, None), next(free, None)
         if first is None or second is None:

@@ -1,9 +1,12 @@
 """Plans: what is in them, in which order, and what is refused."""
 
+from ipaddress import IPv4Address, IPv4Network
+
 import pytest
 from packaging.version import Version
 
 from s1ctl.errors import NoPath, UsageError
+from s1ctl.plan.addresses import allocate
 from s1ctl.plan.explain import explain_plan
 from s1ctl.plan.plan import Plan, SecretUse, Settings
 from s1ctl.plan.planner import plan_install, plan_upgrade
@@ -239,7 +242,7 @@ def test_nothing_installed_is_nothing_to_go_back_from() -> None:
 
 def test_a_network_without_room_is_refused() -> None:
     compose = COMPOSE.replace(b"    image: api", b"    image: api\n    deploy: {replicas: 16}")
-    site = make_site(subnet=__import__("ipaddress").IPv4Network("10.0.0.0/27"))
+    site = make_site(subnet=IPv4Network("10.0.0.0/27"))
     with pytest.raises(UsageError) as caught:
         plan_install(site, make_view("1.0.0", compose=compose))
     assert caught.value.code == "S1-U16"
@@ -254,3 +257,11 @@ def test_a_recorded_point_names_what_ran() -> None:
     assert point.point == backup.point == "p0002"
     assert {i.unit for i in point.running} == {"api", "db", "web"}
     assert changed(point, running=()) != point
+
+
+def test_the_last_quarter_of_the_network_is_left_to_addresses_that_nobody_fixed() -> None:
+    pairs = allocate(IPv4Network("10.0.0.0/27"), {}, [f"u/{i}" for i in range(1, 12)])
+    given = {IPv4Address(address) for pair in pairs.values() for address in pair}
+    assert max(given) < IPv4Address("10.0.0.24")
+    with pytest.raises(UsageError):
+        allocate(IPv4Network("10.0.0.0/27"), pairs, ["another/1"])
