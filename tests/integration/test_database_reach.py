@@ -1,6 +1,8 @@
 """Reaching a real PostgreSQL, and being told why not."""
 
 import socket
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,12 +83,11 @@ def test_a_server_that_is_not_postgresql_is_told_as_unknown() -> None:
         port = other.getsockname()[1]
 
         def hang_up() -> None:
-            for _ in range(3):
-                connection, _ = other.accept()
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                connection.close()
-
-        import threading
+            with suppress(OSError):  # the listener is closed below
+                while True:
+                    connection, _ = other.accept()
+                    with connection:
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
         threading.Thread(target=hang_up, daemon=True).start()
         error = refusal(Secret(f"postgresql://u:{CANARY}@127.0.0.1:{port}/console"))
