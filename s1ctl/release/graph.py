@@ -1,5 +1,6 @@
 """The path of versions: releases as a graph, edges by specifier, required stops."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -57,17 +58,26 @@ def _shortest(
     }
     between = sorted(v for v in nodes if start < v <= goal)
     rank = {v: -i for i, v in enumerate(between)}
+    settled = [start]
     for version in between:
         node = nodes[version]
         ways = (
             (hops + 1, size + node.size_bytes, (*newest, rank[version]), (*path, version))
-            for source, (hops, size, newest, path) in best.items()
+            for source in settled[bisect_left(settled, _least_source(node)) :]
             if _is_open(source, node, stops)
+            for hops, size, newest, path in (best[source],)
         )
         way = min(ways, default=None, key=lambda w: w[:3])
         if way is not None:
             best[version] = way
+            settled.append(version)
     return best[goal][3] if goal in best else None
+
+
+def _least_source(node: Node) -> Version:
+    """Say below which version the specifier surely admits none, so that few have to be tried."""
+    bounds = [Version(s.version) for s in node.sources if s.operator in {">=", ">", "~="}]
+    return max(bounds, default=Version("0.dev0"))
 
 
 def _is_open(source: Version, node: Node, stops: list[Version]) -> bool:
