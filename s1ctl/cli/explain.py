@@ -16,7 +16,7 @@ def explain(
     """Explain a code, a check or an exit code."""
     entries = read_entries()
     name = name.upper() if name.upper() in entries else name
-    entry = entries.get(name) or explain_check(name)
+    entry = entries.get(name)
     if entry is None:
         near = ", ".join(f"`{key}`" for key in nearest(name, list(entries)))
         raise UsageError(
@@ -42,17 +42,6 @@ def read_entries() -> dict[str, dict[str, str]]:
     for path in sorted((data_folder("templates") / "explain").glob("*.yaml")):
         entries |= parse_yaml(path.read_bytes(), name=path.name).parse(dict[str, dict[str, str]])
     return entries
-
-
-def explain_check(name: str) -> dict[str, str] | None:
-    """Explain a check of the catalogue."""
-    from s1ctl.preflight.catalogue import CHECKS
-
-    for check in CHECKS:
-        if check.id == name:
-            fix = f"run `s1ctl preflight --only {name}`, which says what it saw and what to do"
-            return {"title": check.title, "why": check.why, "fix": fix}
-    return None
 
 
 def nearest(name: str, names: list[str]) -> list[str]:

@@ -7,7 +7,8 @@ import typer
 from s1ctl.cli import context
 
 if TYPE_CHECKING:
-    from s1ctl.preflight.check import Check
+    from s1ctl.ledger.ledger import Ledger
+    from s1ctl.oci.digest import Digest
     from s1ctl.preflight.finding import Finding
 
 FAILED, ONLY_WARNINGS, NOT_EVALUATED = 3, 4, 5
@@ -28,24 +29,34 @@ def preflight(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count: exit 4.")] = False,
 ) -> None:
     """Check that the site is ready; changes nothing."""
-    from s1ctl.cli.surroundings import make_context
+    from s1ctl.cli.findings import check_document, describe, list_lines
+    from s1ctl.cli.surroundings import look
     from s1ctl.operation.check import judge, needs_of
-    from s1ctl.preflight.catalogue import CHECKS, select
+    from s1ctl.preflight.catalogue import select
     from s1ctl.shape import plain
 
     here = context.of(line)
+    checks = select(phase, only or ())
     if list_checks:
-        here.output.result(_list(CHECKS), {"checks": [_check_document(one) for one in CHECKS]})
+        data = {"schema": SCHEMA, "checks": [check_document(one) for one in checks]}
+        here.output.result(list_lines(checks), data)
         return
-    surroundings = make_context(here)
-    loaded = here.ledger.releases.loaded()
-    newest = tuple(release.digest for release in loaded[-1:])
-    needs = needs_of(surroundings, newest, None, phase=phase)
+    surroundings = look(here)
+    needs = needs_of(surroundings, releases_of(here.ledger, phase), phase=phase)
     findings = judge(surroundings, needs, select(needs.phase, only or ()))
     code = code_of(findings, is_strict=strict)
-    data = {"schema": SCHEMA, "exit": code, "findings": [plain(one) for one in findings]}
-    here.output.result(describe(findings), data)
+    document = {"schema": SCHEMA, "exit": code, "findings": [plain(one) for one in findings]}
+    here.output.result(describe(findings), document)
     raise typer.Exit(code)
+
+
+def releases_of(ledger: "Ledger", phase: str | None) -> "tuple[Digest, ...]":
+    """Choose for which release to check: the installed one for `doctor`, else the newest loaded."""
+    installed = ledger.releases.installed()
+    if installed is not None and phase == "doctor":
+        return (installed.digest,)
+    loaded = ledger.releases.loaded()
+    return tuple(release.digest for release in loaded[-1:])
 
 
 def code_of(findings: "tuple[Finding, ...]", *, is_strict: bool) -> int:
@@ -57,40 +68,3 @@ def code_of(findings: "tuple[Finding, ...]", *, is_strict: bool) -> int:
         return NOT_EVALUATED
     is_warned = any(one.outcome in {"warn", "fail", "error"} for one in findings)
     return ONLY_WARNINGS if is_strict and is_warned else 0
-
-
-def describe(findings: "tuple[Finding, ...]") -> list[str]:
-    """Say every finding, those that ask for something last and with what to do."""
-    quiet = [one for one in findings if one.outcome in {"pass", "skip"}]
-    loud = [one for one in findings if one.outcome not in {"pass", "skip"}]
-    lines = [_line(one) for one in quiet]
-    for one in loud:
-        lines += [_line(one), f"       {one.why}"]
-        lines += [f"       {text}" for text in one.remediation]
-        lines += [f"       run {one.fix.where}: {one.fix.command}"] if one.fix else []
-    counts = [(word, sum(f.outcome == word for f in findings)) for word in OUTCOMES]
-    return [*lines, ", ".join(f"{count} {word}" for word, count in counts if count)]
-
-
-OUTCOMES = ("pass", "warn", "fail", "error", "skip")
-
-
-def _line(finding: "Finding") -> str:
-    seen = finding.observed.text if finding.observed else finding.title
-    return f"{finding.outcome:<5}  {finding.id}: {seen}"
-
-
-def _list(checks: "tuple[Check, ...]") -> list[str]:
-    from s1ctl.cli.output import table
-
-    return table([(one.id, one.severity, one.title) for one in checks])
-
-
-def _check_document(check: "Check") -> dict[str, object]:
-    return {
-        "id": check.id,
-        "title": check.title,
-        "severity": check.severity,
-        "phase": list(check.phases),
-        "why": check.why,
-    }

@@ -1,10 +1,8 @@
 """Have the site judged for the releases of a plan."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Sequence
 from functools import reduce
 from operator import and_
-from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
@@ -14,33 +12,29 @@ from s1ctl.oci.digest import Digest
 from s1ctl.operation.context import Context
 from s1ctl.operation.databases import dsn_of
 from s1ctl.operation.gather import setting_problems, setting_values
-from s1ctl.plan.plan import Plan
 from s1ctl.plan.presence import Presence
-from s1ctl.plan.steps import PullImages
 from s1ctl.preflight import catalogue, engine, host, postgresql, registry, state
 from s1ctl.preflight.check import Check, evaluate
 from s1ctl.preflight.collect import collect
 from s1ctl.preflight.finding import Finding, Phase
 from s1ctl.preflight.needs import Needs
+from s1ctl.preflight.postgresql import Connect
 from s1ctl.release.compose import fill
 from s1ctl.release.manifest import ReleaseManifest
 from s1ctl.site.facts import Facts
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection
 
 MIB = 1 << 20
 
 
 def check_site(
-    context: Context, releases: tuple[Digest, ...], plan: Plan, *, operation: str | None = None
+    context: Context, releases: tuple[Digest, ...], *, operation: str | None = None
 ) -> tuple[Finding, ...]:
-    """Judge the site for a plan, read-only.
+    """Judge the site for the releases of a path, read-only.
 
     Raises `NotReady` S1-P30 when a blocking check failed, `NotEvaluated` S1-P31 when one could not
     be evaluated. `operation` is the one that asks, and so holds the lock.
     """
-    needs = needs_of(context, releases, plan, operation=operation)
+    needs = needs_of(context, releases, operation=operation)
     findings = judge(context, needs, catalogue.select(needs.phase))
     refuse(findings)
     return findings
@@ -65,8 +59,14 @@ def refuse(findings: Sequence[Finding]) -> None:
     raise kind(
         f"check {first.id}: {text}{more}",
         code="S1-P30" if failures else "S1-P31",
-        hint=first.fix.command if first.fix else "run `s1ctl preflight` to see all of them",
+        hint=_hint(first),
     )
+
+
+def _hint(finding: Finding) -> str:
+    advice = [text.rstrip(".:") for text in finding.remediation]
+    command = finding.fix.command if finding.fix else f"s1ctl preflight --only {finding.id}"
+    return "; ".join((*advice, f"run `{command}`"))
 
 
 def gather_facts(context: Context, needs: Needs, checks: Sequence[Check]) -> Facts:
@@ -85,7 +85,6 @@ def gather_facts(context: Context, needs: Needs, checks: Sequence[Check]) -> Fac
 def needs_of(
     context: Context,
     releases: Collection[Digest],
-    plan: Plan | None,
     *,
     operation: str | None = None,
     phase: Phase | None = None,
@@ -93,20 +92,23 @@ def needs_of(
     """Add up what the releases need of this site."""
     manifests = [context.release(digest).manifest for digest in releases]
     is_installed = context.ledger.releases.installed() is not None
+    chosen: Phase = phase or ("upgrade" if is_installed else "install")
+    is_staged = chosen != "doctor" and _is_staged(context, manifests)
     return Needs(
-        phase=phase or ("upgrade" if is_installed else "install"),
+        phase=chosen,
         site=context.site,
         source=", ".join(f"release {m.version}" for m in manifests) or "site file",
         engine=_joined(m.requires.engine for m in manifests),
         postgresql=_joined(m.requires.postgresql for m in manifests),
         memory_bytes=max((m.requires.memory_mib for m in manifests), default=0) * MIB,
-        disk_bytes=_disk_bytes(context, manifests, is_staged=_is_staged(context, plan)),
+        disk_bytes=_disk_bytes(context, manifests, is_staged=is_staged),
         ports=_ports(context, manifests),
         databases=tuple(sorted({s.database for m in manifests for s in m.schemas})),
-        is_staged=_is_staged(context, plan),
+        is_staged=is_staged,
         is_installed=is_installed,
+        has_release=bool(manifests),
         operation=operation,
-        problems=tuple(p for m in manifests for p in setting_problems(context, m)),
+        problems=tuple(p for m in manifests for p in _problems(context, m)),
     )
 
 
@@ -114,9 +116,17 @@ def _joined(specifiers: Iterable[SpecifierSet]) -> SpecifierSet:
     return reduce(and_, specifiers, SpecifierSet())
 
 
-def _is_staged(context: Context, plan: Plan | None) -> bool:
-    pulls = [step for step in plan.stage if isinstance(step, PullImages)] if plan else []
-    references = [reference for step in pulls for reference in step.references]
+def _problems(context: Context, manifest: ReleaseManifest) -> tuple[str, ...]:
+    """Say what is wrong with the settings; a secret that does not resolve is a problem too."""
+    try:
+        return setting_problems(context, manifest)
+    except S1Error as error:
+        return (f"{error.message} ({error.code}; {error.hint})",)
+
+
+def _is_staged(context: Context, manifests: Sequence[ReleaseManifest]) -> bool:
+    access = context.site.registry
+    references = [access.reference(i.repository, i.digest) for m in manifests for i in m.images]
     try:
         return bool(references) and all(
             context.target.has_image(reference) is Presence.PRESENT for reference in references
@@ -143,19 +153,19 @@ def _engine_root(context: Context) -> str:
 
 
 def _ports(context: Context, manifests: Sequence[ReleaseManifest]) -> tuple[int, ...]:
-    """List the ports at which edges answer; a setting is filled in where it has a value."""
-    ports: set[int] = set()
-    for manifest in manifests:
-        values = setting_values(context, manifest)
-        for unit in manifest.units:
-            text = (
-                fill(str(unit.health.port), values) if unit.role == "edge" and unit.health else ""
-            )
-            ports |= {int(text)} if text.isdigit() else set()
-    return tuple(sorted(ports))
+    """List the ports at which edges answer; one that is a setting counts where it has a value."""
+    edges = (
+        (m, u.health.port) for m in manifests for u in m.units if u.role == "edge" and u.health
+    )
+    texts = [_port(context, manifest, str(port)) for manifest, port in edges]
+    return tuple(sorted({int(text) for text in texts if text.isdigit()}))
 
 
-Connect = Callable[[], "AbstractContextManager[connection]"]
+def _port(context: Context, manifest: ReleaseManifest, text: str) -> str:
+    try:
+        return fill(text, setting_values(context, manifest)) if "$" in text else text
+    except (S1Error, KeyError):
+        return ""  # state.settings says what is wrong with it
 
 
 def _databases(context: Context, needs: Needs) -> dict[str, Connect]:

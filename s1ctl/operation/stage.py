@@ -31,8 +31,7 @@ def check_site(step: CheckSite, run: Run) -> Action:
     """Judge the site for the releases of the path; done at every run."""
 
     def do(_: Notify) -> Record:
-        context, plan = run.context, run.operation.plan
-        findings = judge_site(context, step.releases, plan, operation=run.operation.id)
+        findings = judge_site(run.context, step.releases, operation=run.operation.id)
         return {"findings": {f.id: f.outcome for f in findings}}
 
     return Action(probe=always, do=do)

@@ -16,10 +16,10 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def select(phase: Phase, only: Collection[str] = ()) -> tuple[Check, ...]:
-    """Choose the checks of a phase, or those of them named by id or group.
+def select(phase: Phase | None, only: Collection[str] = ()) -> tuple[Check, ...]:
+    """Choose the checks of a phase (None: of any), or those of them named by id or group.
 
-    Raises `UsageError` S1-U20 for a name that is none.
+    Raises `UsageError` S1-U20 for a name that is none, S1-U21 when no check is left.
     """
     known = {check.id for check in CHECKS} | {check.group for check in CHECKS}
     unknown = sorted(set(only) - known)
@@ -29,11 +29,18 @@ def select(phase: Phase, only: Collection[str] = ()) -> tuple[Check, ...]:
             code="S1-U20",
             hint="run `s1ctl preflight --list`",
         )
-    return tuple(
+    chosen = tuple(
         check
         for check in CHECKS
-        if phase in check.phases and (not only or {check.id, check.group} & set(only))
+        if phase in (None, *check.phases) and (not only or {check.id, check.group} & set(only))
     )
+    if not chosen:
+        raise UsageError(
+            f"no check for `{phase}` is among {', '.join(f'`{name}`' for name in only)}",
+            code="S1-U21",
+            hint="run `s1ctl preflight --list`, or leave out `--for`",
+        )
+    return chosen
 
 
 def blocking(findings: Sequence[Finding]) -> tuple[Finding, ...]:

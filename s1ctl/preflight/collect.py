@@ -1,8 +1,9 @@
 """Collect facts side by side, read-only, each with a deadline."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from datetime import datetime
+from threading import Thread
 from time import monotonic
 
 from s1ctl.errors import S1Error
@@ -10,7 +11,6 @@ from s1ctl.shape import changed
 from s1ctl.site.facts import Fact, Facts
 
 Collector = Callable[[], Fact]
-WORKERS = 8
 DEADLINE_S = 20.0
 
 
@@ -19,24 +19,33 @@ def collect(
 ) -> Facts:
     """Run every collector; one that fails or is late gives a fact with an error.
 
-    Raises nothing of theirs but what is a bug.
+    Each has a thread of its own, so that one that hangs delays no other, nor the end of the
+    process. Raises nothing of theirs but what is a bug.
     """
-    pool = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="fact")
-    futures = {name: pool.submit(_timed, collector) for name, collector in collectors.items()}
+    futures = {name: _start(name, collector) for name, collector in collectors.items()}
     wait(futures.values(), timeout=deadline_s)
-    pool.shutdown(wait=False, cancel_futures=True)
     items = {name: _fact(future, deadline_s) for name, future in futures.items()}
     return Facts(taken_at=taken_at.isoformat(), items=items)
 
 
-def _timed(collector: Collector) -> Fact:
+def _start(name: str, collector: Collector) -> Future[Fact]:
+    future: Future[Fact] = Future()
+    Thread(target=_run, args=(collector, future), name=f"fact {name}", daemon=True).start()
+    return future
+
+
+def _run(collector: Collector, future: Future[Fact]) -> None:
     began = monotonic()
-    fact = collector()
-    return changed(fact, took_ms=int((monotonic() - began) * 1000))
+    try:
+        fact = collector()
+    except Exception as error:  # noqa: BLE001 - handed on to whoever asks for the result
+        future.set_exception(error)
+    else:
+        future.set_result(changed(fact, took_ms=int((monotonic() - began) * 1000)))
 
 
 def _fact(future: Future[Fact], deadline_s: float) -> Fact:
-    if not future.done() or future.cancelled():
+    if not future.done():
         return Fact(error=f"no answer within {deadline_s:.0f} s")
     try:
         return future.result(timeout=0)

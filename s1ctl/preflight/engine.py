@@ -1,9 +1,10 @@
 """The engine of this host: does it answer, is it new enough, is our subnet free."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
@@ -13,8 +14,13 @@ from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
+if TYPE_CHECKING:
+    import socket
+
 TIMEOUT_S = 10
 LEAST_API = Version("1.41")
+PING_BYTES = 1024
+VERSION_FIX = Fix(command="docker version", where="this host", safe=True)
 
 
 def collectors(socket: str) -> dict[str, Collector]:
@@ -28,28 +34,56 @@ def collectors(socket: str) -> dict[str, Collector]:
 
 
 def _reach(path: str) -> Fact:
-    """Say how the socket answers: the reason is the measurement."""
+    """Say how the socket answers a ping: the reason is the measurement."""
     import socket
 
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(TIMEOUT_S)
         try:
             connection.connect(path)
+            reason = _ping(connection)
         except FileNotFoundError:
             reason = "missing"
         except PermissionError:
             reason = "denied"
+        except TimeoutError:
+            reason = f"silent for {TIMEOUT_S} s"
         except OSError as error:
-            reason = error.strerror or "no answer"
-        else:
-            reason = "answers"
-    return Fact(value=reason, source=path)
+            reason = (error.strerror or "no answer").lower()
+    return Fact(value=reason, source=f"{path} /_ping")
 
 
-def _ask(path: str) -> Any:
+def _ping(connection: "socket.socket") -> str:
+    """Ask what no other server answers so: engines say their API version to a ping."""
+    from http.client import HTTPConnection, HTTPException
+
+    http = HTTPConnection("localhost")
+    http.sock = connection
+    try:
+        http.request("GET", "/_ping")
+        with closing(http.getresponse()) as answer:
+            said = answer.getheader("Api-Version")
+            answer.read(PING_BYTES)
+    except HTTPException:
+        said = None
+    return "answers" if said else "what listens there is no engine"
+
+
+@contextmanager
+def _asking(path: str) -> Iterator[Any]:
+    """Make a client that speaks the oldest API that both know. Raises `OSError` for no engine."""
     import docker
 
-    return docker.APIClient(base_url=f"unix://{path}", version="1.41", timeout=TIMEOUT_S)
+    reason = _reach(path).value
+    if reason != "answers":
+        raise ConnectionError(f"{path}: {reason}")
+    with closing(docker.APIClient(f"unix://{path}", str(LEAST_API), TIMEOUT_S)) as client:
+        version = client.version(api_version=False)
+    if not isinstance(version, dict):
+        raise ValueError(f"what answers at {path} is no engine")
+    least = _lenient(version.get("MinAPIVersion", "")) or LEAST_API
+    with closing(docker.APIClient(f"unix://{path}", str(max(least, LEAST_API)), TIMEOUT_S)) as it:
+        yield it
 
 
 def _info(path: str) -> Fact:
@@ -57,14 +91,14 @@ def _info(path: str) -> Fact:
     from requests.exceptions import RequestException
 
     try:
-        client = _ask(path)
-        version, info = client.version(), client.info()
-        client.close()
+        with _asking(path) as client:
+            version, info = client.version(api_version=False), client.info()
     except (DockerException, RequestException) as error:
         return Fact(error=f"{type(error).__name__}: {error}", source=path)
     value = {
         "version": version.get("Version", ""),
         "api": version.get("ApiVersion", ""),
+        "parts": [part.get("Name", "") for part in version.get("Components") or ()],
         "root": info.get("DockerRootDir", ""),
         "driver": info.get("Driver", ""),
         "swarm": info.get("Swarm", {}).get("LocalNodeState", ""),
@@ -78,9 +112,8 @@ def _networks(path: str) -> Fact:
     from requests.exceptions import RequestException
 
     try:
-        client = _ask(path)
-        networks = client.networks()
-        client.close()
+        with _asking(path) as client:
+            networks = client.networks()
     except (DockerException, RequestException) as error:
         return Fact(error=f"{type(error).__name__}: {error}", source=path)
     value = [
@@ -121,7 +154,7 @@ def judge_reach(values: Values, needs: Needs) -> Judgement:
     command = "systemctl start docker"
     advice = "Start the engine, or correct `target.socket` in the site file."
     if reason == "denied":
-        command, advice = "s1ctl preflight", "Run s1ctl as root, or as a member of that group."
+        command, advice = f"ls -l {socket}", "Run s1ctl as root, or as a member of that group."
     fix = Fix(command=command, where="this host", safe=True)
     return failed(f"{socket}: {reason}", advice, value=reason, fix=fix)
 
@@ -132,12 +165,17 @@ def judge_version(values: Values, needs: Needs) -> Judgement:
     text = f"Engine {info['version']}, API {info['api']}"
     for name in ("rootless", "swarm"):
         if info[name] is True or info[name] in ("active", "locked"):
-            return failed(f"{text}: {name} engines are not supported", "Use a plain engine.")
-    if "podman" in str(info["version"]).lower() or Version(info["api"]) < LEAST_API:
+            return failed(
+                f"{text}: {name} engines are not supported", "Use a plain engine.", fix=VERSION_FIX
+            )
+    api = _lenient(info["api"])
+    is_podman = any("podman" in part.lower() for part in info.get("parts", ()))
+    if is_podman or api is None or api < LEAST_API:
         return failed(
-            text,
-            "Upgrade the engine to 20.10.10 or newer.",
+            f"{text} ({', '.join(info['parts'])})" if is_podman else text,
+            "Install Docker Engine 20.10.10 or newer.",
             required=Required(op=">=", value=str(LEAST_API), source="s1ctl"),
+            fix=VERSION_FIX,
         )
     version = _lenient(info["version"])
     if version is not None and not needs.engine.contains(version, prereleases=True):
@@ -145,6 +183,7 @@ def judge_version(values: Values, needs: Needs) -> Judgement:
             text,
             f"Bring the engine to {needs.engine}.",
             required=Required(op="in", value=str(needs.engine), source=needs.source),
+            fix=VERSION_FIX,
         )
     return passed(text, value=info["version"])
 
@@ -164,6 +203,7 @@ def judge_networks(values: Values, needs: Needs) -> Judgement:
                 "Choose another `target.network` in the site file.",
                 value=subnet,
                 required=Required(op="is", value="free", source="site file"),
+                fix=Fix(command="docker network ls; ip route", where="this host", safe=True),
             )
     return passed(f"{ours} is free or our own")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
-from s1ctl.preflight.finding import Judgement, Required, failed, passed, skipped
+from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed, skipped
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
@@ -14,6 +14,7 @@ FIRMWARE = 0.93  # of the memory that was bought, this much at least arrives in 
 SPARE = 1.1  # ten per cent more than is needed must be free
 LISTEN = "0A"
 MIB = 1 << 20
+MEMORY_FIX = Fix(command="ps aux --sort=-rss | head", where="this host", safe=True)
 
 
 def collectors(folders: tuple[str, ...]) -> dict[str, Collector]:
@@ -90,11 +91,13 @@ def judge_memory(values: Values, needs: Needs) -> Judgement:
     text = f"{memory['total'] // MIB:,} MiB, of which {memory['available'] // MIB:,} are available"
     required = Required(op=">=", value=needs.memory_bytes, unit="bytes", source=needs.source)
     if memory["total"] < needs.memory_bytes * FIRMWARE:
-        return failed(text, "Give the host more memory.", value=memory, required=required)
+        return failed(
+            text, "Give the host more memory.", value=memory, required=required, fix=MEMORY_FIX
+        )
     if memory["total"] < needs.memory_bytes or memory["available"] < memory["total"] // 4:
         return failed(
-            text, "Look at what else runs here: `ps aux --sort=-rss | head`.", value=memory,
-            required=required, outcome="warn",
+            text, "Look at what else runs here.", value=memory, required=required, fix=MEMORY_FIX,
+            outcome="warn",
         )  # fmt: skip
     return passed(text, value=memory["total"], unit="bytes")
 
@@ -116,6 +119,7 @@ def judge_disks(values: Values, needs: Needs) -> Judgement:
                 value=disk["free"],
                 unit="bytes",
                 required=Required(op=">=", value=need, unit="bytes", source=needs.source),
+                fix=Fix(command=f"df -h {folder}", where="this host", safe=True),
             )
     return passed("; ".join(f"{f}: {d['free'] // MIB:,} MiB free" for f, d in disks.items()))
 
@@ -134,6 +138,7 @@ def judge_ports(values: Values, needs: Needs) -> Judgement:
                 "End it, or give the platform another port in the site file's `values`.",
                 value=port,
                 required=Required(op="is", value="free", source=needs.source),
+                fix=Fix(command=f"ss -ltnp sport = :{port}", where="this host", safe=True),
             )
     return passed(f"free: {', '.join(map(str, needs.ports))}")
 

@@ -14,6 +14,7 @@ class Needs:
 
     `disk_bytes` is what each folder will take; `ports` are those that edges bind; `is_staged`
     tells that every image is in the engine already, so that the registry is not needed.
+    `has_release` is false where only the site file is known: no release is loaded yet.
     `operation` is the one that runs these checks itself and therefore holds the lock.
     """
 
@@ -28,5 +29,6 @@ class Needs:
     databases: tuple[str, ...] = ()
     is_staged: bool = False
     is_installed: bool = False
+    has_release: bool = True
     operation: str | None = None
     problems: tuple[str, ...] = ()

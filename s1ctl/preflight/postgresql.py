@@ -9,7 +9,7 @@ from packaging.version import Version
 from s1ctl.errors import S1Error
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
-from s1ctl.preflight.finding import Judgement, Required, failed, passed, skipped
+from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed, skipped
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
@@ -51,7 +51,9 @@ def judge_connect(values: Values, needs: Needs) -> Judgement:
         state = databases.get(name) or {"reason": "it is not in the site file"}
         if state["reason"]:
             advice = state.get("hint", f"Write `databases.{name}` into the site file.")
-            return failed(f"{name}: {state['reason']}", advice, value=state.get("code"))
+            code = state.get("code")
+            fix = Fix(command=f"s1ctl explain {code or 'pg.connect'}", where="this host", safe=True)
+            return failed(f"{name}: {state['reason']}", advice, value=code, fix=fix)
         if state["is_replica"]:
             return failed(f"{name}: the server is a replica", "Name the primary instead.")
         if not needs.postgresql.contains(Version(state["version"])):

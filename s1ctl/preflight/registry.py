@@ -83,7 +83,9 @@ def _judge_ping(values: Values, needs: Needs, is_mine: Callable[[str], bool]) ->
     if ping["code"] is None:
         return passed(ping["text"])
     if is_mine(ping["code"]):
-        return failed(f"{ping['code']}: {ping['text']}", ping["hint"], value=ping["code"])
+        code = ping["code"]
+        fix = Fix(command=f"s1ctl explain {code}", where="this host", safe=True)
+        return failed(f"{code}: {ping['text']}", ping["hint"], value=code, fix=fix)
     return passed("nothing against it was seen")
 
 

@@ -6,7 +6,7 @@ from s1ctl.ledger.holder import lives
 from s1ctl.ledger.ledger import Ledger
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
-from s1ctl.preflight.finding import Fix, Judgement, failed, passed
+from s1ctl.preflight.finding import Fix, Judgement, failed, passed, skipped
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
@@ -59,8 +59,11 @@ def judge_lock(values: Values, needs: Needs) -> Judgement:
 
 def judge_settings(_: Values, needs: Needs) -> Judgement:
     """Judge the site file's values against the settings that the releases declare."""
+    if not needs.has_release:
+        return skipped("no release is loaded yet that could want settings")
     if needs.problems:
-        return failed("; ".join(needs.problems), "Mend `values` in the site file.")
+        fix = Fix(command="s1ctl explain state.settings", where="this host", safe=True)
+        return failed("; ".join(needs.problems), "Mend `values` in the site file.", fix=fix)
     return passed("every setting has a value of its kind")
 
 
