@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import io
 import json
-import shutil
 import subprocess
 import tarfile
 import urllib.error
@@ -14,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+from tests.support.require import need
 
 CACHE = Path(__file__).parent.parent.parent / "dist" / "test" / "cache"
 PACKAGES = "python3-minimal,nginx-light"
@@ -145,8 +144,7 @@ def base_layer() -> Layer:
 def _base_tar() -> Path:
     tar = CACHE / "base.tar"
     if not tar.exists():
-        if shutil.which("mmdebstrap") is None:
-            pytest.skip("`mmdebstrap` is not installed, and no base image is cached")
+        need("mmdebstrap")
         CACHE.mkdir(parents=True, exist_ok=True)
         beside = CACHE / "base.part.tar"
         subprocess.run(
