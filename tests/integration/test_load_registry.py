@@ -6,8 +6,10 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -296,6 +298,61 @@ def test_an_interrupted_load_leaves_nothing_half_written(
         report = load(stand.bundle, plain_registry.connect(), store)
     lacked = stand.in_registry.keys() - there.keys()
     assert report.bytes_sent == sum(stand.in_registry[digest] for digest in lacked)
+
+
+class Failing:
+    """A bundle whose largest blob comes byte by byte, and whose others fail once that has begun."""
+
+    def __init__(self, bundle: Bundle, largest: Digest) -> None:
+        self.release = bundle.release
+        self.has_ended = threading.Event()
+        self._bundle, self._largest = bundle, largest
+        self._has_begun = threading.Event()
+
+    def stream(self, digest: Digest) -> Iterator[bytes]:
+        if digest != self._largest:
+            assert self._has_begun.wait(30)
+            raise ContentsRefused("other bytes", code="S1-C10", hint="get the file again")
+        try:
+            for byte in b"".join(self._bundle.stream(digest)):
+                self._has_begun.set()
+                yield bytes([byte])
+        finally:
+            self.has_ended.set()
+
+
+def test_an_error_of_one_blob_stops_another_in_its_middle(
+    plain_registry: RegistryServer, store: ReleaseStore, tmp_path: Path, vendor: Vendor
+) -> None:
+    stand = Stand(tmp_path, vendor, make_parts(layer_bytes=4 << 20))
+    with stand.bundle:
+        sizes = stand.in_registry
+        largest = min(digest for digest in sizes if sizes[digest] == 4 << 20)
+        failing = Failing(stand.bundle, largest)
+        with pytest.raises(ContentsRefused):
+            load(failing, plain_registry.connect(), store)  # type: ignore[arg-type]
+    assert failing.has_ended.is_set()
+    assert largest not in plain_registry.blobs()
+
+
+def test_workers_are_taken_away_by_the_registry_s_setbacks(
+    plain_registry: RegistryServer,
+    stand: Stand,
+    store: ReleaseStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names: set[str] = set()
+    client = plain_registry.connect()
+    upload = client.upload_blob
+
+    def noted(*arguments: Any) -> None:
+        names.add(threading.current_thread().name)
+        upload(*arguments)
+
+    monkeypatch.setattr(client, "upload_blob", noted)
+    client._wire.setbacks = 99
+    load(stand.bundle, client, store)
+    assert len(names) == 1
 
 
 def test_what_is_not_a_registry_is_told_before_anything_is_sent(
