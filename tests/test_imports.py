@@ -13,7 +13,16 @@ PACKAGE = ROOT / "s1ctl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 
-FOUNDATION = {"errors", "shape", "canonical", "strict_yaml", "files", "data", "progress"}
+FOUNDATION = {
+    "__version__",
+    "errors",
+    "shape",
+    "canonical",
+    "strict_yaml",
+    "files",
+    "data",
+    "progress",
+}
 LAYERS = [
     FOUNDATION,
     {"oci", "trust"},
@@ -120,7 +129,7 @@ def first_part(path: str) -> str:
 
 
 def may_import(own: str, other: str) -> bool:
-    if other in {own, "__init__"}:
+    if other in {own, "__init__", "__version__"}:
         return True
     if own in FOUNDATION:
         return other in FOUNDATION

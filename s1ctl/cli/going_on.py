@@ -3,7 +3,7 @@
 import typer
 
 from s1ctl.cli import context
-from s1ctl.cli.operate import DryRun, Events, Probe, Yes, probed, run_plan
+from s1ctl.cli.operate import DryRun, Events, Probe, Yes, run_plan, watch_of
 from s1ctl.errors import UsageError
 
 
@@ -21,7 +21,7 @@ def resume(line: typer.Context, *, probe: Probe = None, events: Events = None) -
             "no operation is unfinished here", code="S1-U92", hint="run `s1ctl status`"
         )
     with watching(here, events) as observe, acting(here, observe) as surroundings:
-        outcome = probed(probe, lambda: operate.resume(surroundings, operation))
+        outcome = operate.resume(surroundings, operation, watch=watch_of(probe))
     raise typer.Exit(report(here, outcome))
 
 
@@ -58,5 +58,5 @@ def _take_back(here: context.Here, *, probe: str | None, events: str | None, is_
     if not here.confirm(question, is_yes=is_yes):
         raise typer.Abort
     with watching(here, events) as observe, acting(here, observe) as surroundings:
-        outcome = probed(probe, lambda: take_back(surroundings, operation))
+        outcome = take_back(surroundings, operation, watch=watch_of(probe))
     return report(here, outcome)

@@ -21,42 +21,57 @@ QUESTIONS = {
 CERTIFICATES = Path("/etc/docker/certs.d")
 
 
+Name = Annotated[str, typer.Option(help="The site's name, such as acme-prod.")]
+Product = Annotated[str, typer.Option(help="The product to install here.")]
+Channel = Annotated[str, typer.Option(help="The channel of its releases.")]
+Url = Annotated[str, typer.Option(metavar="URL", help="The private registry.")]
+Authority = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The CA that signed its certificate.")
+]
+User = Annotated[str, typer.Option(help="Who s1ctl is to the registry.")]
+Password = Annotated[
+    str, typer.Option(metavar="SOURCE", help="env:NAME, file:/PATH or cmd:COMMAND.")
+]
+Network = Annotated[
+    str, typer.Option(metavar="CIDR", help="A free subnet for the platform's network.")
+]
+State = Annotated[Path | None, typer.Option(metavar="DIR", help="Where s1ctl keeps its memory.")]
+Databases = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=UNIT", help="A database and its data unit.")
+]
+Values = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of the platform.")
+]
+Consents = Annotated[
+    list[str] | None, typer.Option(metavar="UNIT=CONSENT", help="Such as gateway=host-network.")
+]
+Soak = Annotated[int, typer.Option(metavar="SECONDS", help="How long to watch a hop.")]
+Silent = Annotated[
+    bool, typer.Option("--non-interactive", help="Ask nothing; what is missing is an error.")
+]
+TrustEngine = Annotated[
+    bool, typer.Option("--trust-engine", help="Put the registry's CA into the engine's store.")
+]
+
+
 def init(
     line: typer.Context,
     *,
-    name: Annotated[str, typer.Option(help="The site's name, such as acme-prod.")] = "",
-    product: Annotated[str, typer.Option(help="The product to install here.")] = "",
-    channel: Annotated[str, typer.Option(help="The channel of its releases.")] = "stable",
-    registry: Annotated[str, typer.Option(metavar="URL", help="The private registry.")] = "",
-    registry_ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The CA that signed its certificate.")
-    ] = None,
-    registry_user: Annotated[str, typer.Option(help="Who s1ctl is to the registry.")] = "",
-    registry_password: Annotated[
-        str, typer.Option(metavar="SOURCE", help="env:NAME, file:/PATH or cmd:COMMAND.")
-    ] = "",
-    network: Annotated[
-        str, typer.Option(metavar="CIDR", help="A free subnet for the platform's network.")
-    ] = "10.97.0.0/24",
-    state_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where s1ctl keeps its memory.")
-    ] = None,
-    database: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=UNIT", help="A database and its data unit.")
-    ] = None,
-    value: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of the platform.")
-    ] = None,
-    allow: Annotated[
-        list[str] | None, typer.Option(metavar="UNIT=CONSENT", help="Such as gateway=host-network.")
-    ] = None,
-    soak: Annotated[int, typer.Option(metavar="SECONDS", help="How long to watch a hop.")] = 60,
-    non_interactive: Annotated[
-        bool, typer.Option("--non-interactive", help="Ask nothing; what is missing is an error.")
-    ] = False,
-    trust_engine: Annotated[
-        bool, typer.Option("--trust-engine", help="Put the registry's CA into the engine's store.")
-    ] = False,
+    name: Name = "",
+    product: Product = "",
+    channel: Channel = "stable",
+    registry: Url = "",
+    registry_ca: Authority = None,
+    registry_user: User = "",
+    registry_password: Password = "",
+    network: Network = "10.97.0.0/24",
+    state_dir: State = None,
+    database: Databases = None,
+    value: Values = None,
+    allow: Consents = None,
+    soak: Soak = 60,
+    non_interactive: Silent = False,
+    trust_engine: TrustEngine = False,
 ) -> None:
     """Write a commented site file.
 

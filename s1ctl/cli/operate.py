@@ -1,6 +1,5 @@
 """What the verbs that change a site have in common: show the plan, ask, apply it, tell the end."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +10,8 @@ from s1ctl.cli.context import Here
 
 if TYPE_CHECKING:
     from s1ctl.operation.context import Context
-    from s1ctl.operation.outcome import Outcome
     from s1ctl.plan.plan import Plan
+    from s1ctl.targets.probe import OpenLoop
 
 PROBE_RATE = 20.0
 
@@ -44,6 +43,7 @@ def run_plan(
     from s1ctl.cli.outcome import report
     from s1ctl.cli.surroundings import acting
     from s1ctl.cli.watch import watching
+    from s1ctl.operation.check import check_plan
     from s1ctl.operation.operate import apply_plan, refuse_if_unfinished
 
     with watching(here, events) as observe, acting(here, observe) as context:
@@ -58,16 +58,14 @@ def run_plan(
             here.output.say("\n".join(plan_text.describe(plan)))
         if not here.confirm("apply this plan?", is_yes=is_yes or approved is not None):
             raise typer.Abort
-        return report(here, probed(probe, lambda: apply_plan(context, plan)))
+        check_plan(context, plan)
+        return report(here, apply_plan(context, plan, watch=watch_of(probe)))
 
 
-def probed(url: str | None, act: "Callable[[], Outcome]") -> "Outcome":
-    """Act while an open-loop client asks `url`, and put its numbers into the outcome."""
+def watch_of(url: str | None) -> "OpenLoop | None":
+    """Make the open-loop client that asks `url` while an operation runs."""
     if url is None:
-        return act()
+        return None
     from s1ctl.targets.probe import probe_url
 
-    with probe_url(url, rate_per_s=PROBE_RATE) as loop:
-        outcome = act()
-        numbers = loop.stop()
-    return dataclasses.replace(outcome, probe=dataclasses.asdict(numbers))
+    return probe_url(url, rate_per_s=PROBE_RATE)

@@ -12,7 +12,9 @@ from s1ctl.oci.digest import Digest
 from s1ctl.operation.context import Context
 from s1ctl.operation.databases import dsn_of
 from s1ctl.operation.gather import setting_problems, setting_values
+from s1ctl.plan.plan import Plan
 from s1ctl.plan.presence import Presence
+from s1ctl.plan.steps import CheckSite
 from s1ctl.preflight import catalogue, engine, host, postgresql, registry, state
 from s1ctl.preflight.check import Check, evaluate
 from s1ctl.preflight.collect import collect
@@ -24,6 +26,13 @@ from s1ctl.release.manifest import ReleaseManifest
 from s1ctl.site.facts import Facts
 
 MIB = 1 << 20
+
+
+def check_plan(context: Context, plan: Plan) -> None:
+    """Judge the site before an operation is opened. Raises as `check_site`."""
+    for step in plan.stage:
+        if isinstance(step, CheckSite):
+            check_site(context, step.releases)
 
 
 def check_site(

@@ -1,7 +1,7 @@
 """Paths of versions: chosen, explained, refused; compared with brute force."""
 
 import random
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -114,10 +114,7 @@ def brute_force(start: Version, goal: Version, nodes: tuple[Node, ...]) -> int |
     for length in range(len(between) + 1):
         for chosen in combinations(between, length):
             way = (start, *chosen, goal)
-            is_open = all(
-                by[b].sources.contains(a, prereleases=True)
-                for a, b in zip(way, way[1:], strict=False)
-            )
+            is_open = all(by[b].sources.contains(a, prereleases=True) for a, b in pairwise(way))
             if is_open and set(stops) <= set(chosen):
                 return length + 1
     return None
