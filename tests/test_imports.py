@@ -14,7 +14,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 
 FOUNDATION = {
-    "__version__",
     "errors",
     "shape",
     "canonical",
