@@ -84,7 +84,9 @@ class _Watcher:
         return f" ({duration(seconds)})"
 
     def _own_log(self, event: Event) -> IO[bytes] | None:
-        if self._log is None and event.event != "progress":
+        if event.event == "progress":
+            return None
+        if self._log is None:
             folder = self._here.site.state / "logs"
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._log = (folder / f"{event.operation}.ndjson").open("ab")

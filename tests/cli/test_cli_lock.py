@@ -17,6 +17,8 @@ def site(run, tmp_path: Path) -> Path:
         *("init", "--site", path, "--non-interactive", "--name", "acme", "--product", "shop"),
         *("--registry", "https://r:5000", "--state-dir", tmp_path / "state"),
     )
+    socket = f"target:\n  socket: {tmp_path}/engine.sock\n"
+    path.write_text(path.read_text().replace("target:\n", socket))
     return path
 
 

@@ -1,0 +1,160 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from s1ctl.cli import outcome as words
+from s1ctl.cli import plan_text
+from s1ctl.cli.context import Here
+from s1ctl.cli.output import Output
+from s1ctl.cli.plan import parse_version
+from s1ctl.cli.watch import watching
+from s1ctl.errors import InputOutputFailed, PlanDiffers, S1Error, StepFailed, UsageError
+from s1ctl.operation.events import Event
+from s1ctl.operation.outcome import Outcome
+from tests.support.plans import install, upgrade
+
+DONE = Outcome(
+    operation="op-7", verb="upgrade", state="done", version="1.1.0", head="ab", seconds=61.2
+)
+CAUSE = StepFailed("`web` is not ready", code="S1-E20", hint="read its log")
+PROBE = {"requests": 9, "failed": 0, "worst_ms": 8.1, "p99_ms": 7.0, "longest_stall_ms": 50.0}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (DONE, 0),
+        (replace(DONE, state="taken-back", error=CAUSE), 30),
+        (replace(DONE, state="taken-back"), 0),
+        (replace(DONE, state="paused", error=CAUSE), 31),
+        (replace(DONE, state="paused", is_interrupted=True), 130),
+    ],
+)
+def test_an_operation_ends_with_0_30_31_or_130(outcome: Outcome, code: int) -> None:
+    assert words.code_of(outcome) == code
+    assert words.document(outcome, code)["exit"] == code
+    assert words.describe(outcome, code)
+
+
+def test_the_cause_and_its_hint_are_the_last_lines() -> None:
+    outcome = replace(DONE, state="taken-back", version="1.0.0", error=CAUSE, probe=PROBE)
+    assert words.describe(outcome, 30) == [
+        "upgrade failed, and its hop was taken back: the site is at 1.0.0, after 61 s",
+        "probe: 9 requests, 0 failed, worst 8.1 ms, p99 7.0 ms, longest stall 50.0 ms",
+        "operation op-7, journal head ab",
+        "cause[S1-E20]: `web` is not ready",
+        "hint: read its log",
+    ]
+    assert words.document(outcome, 30)["cause"] == {
+        "code": "S1-E20",
+        "message": "`web` is not ready",
+        "hint": "read its log",
+        "exit": 30,
+    }
+
+
+def test_a_pause_says_both_ways_on() -> None:
+    text = "\n".join(words.describe(replace(DONE, state="paused", error=CAUSE), 31))
+    assert "`s1ctl resume`" in text
+    assert "`s1ctl rollback`" in text
+
+
+def test_a_written_plan_is_read_back(tmp_path: Path) -> None:
+    plan_text.write_plan(upgrade(), tmp_path / "plan.json")
+    assert plan_text.read_plan(tmp_path / "plan.json") == upgrade()
+    plan_text.check_approved(upgrade(), tmp_path / "plan.json")
+
+
+def test_another_plan_than_the_approved_one_is_refused_with_the_difference(tmp_path: Path) -> None:
+    plan_text.write_plan(upgrade(), tmp_path / "plan.json")
+    with pytest.raises(PlanDiffers) as refused:
+        plan_text.check_approved(install(), tmp_path / "plan.json")
+    assert refused.value.code == "S1-N90"
+    assert "-upgrade of" in refused.value.message
+    assert "+install of" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data | {"digest": "sha256:" + "0" * 64},
+        lambda data: {"plan": data["plan"]},
+        lambda data: {"digest": data["digest"]},
+        lambda data: data | {"plan": data["plan"] | {"site": "another"}},
+        lambda _: [],
+    ],
+)
+def test_a_plan_that_was_edited_is_refused(tmp_path: Path, spoil) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(spoil(json.loads(json.dumps(plan_text.document(upgrade()))))))
+    with pytest.raises(UsageError) as refused:
+        plan_text.read_plan(path)
+    assert refused.value.code == "S1-U90"
+
+
+def test_a_plan_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputOutputFailed) as refused:
+        plan_text.read_plan(tmp_path / "none")
+    assert refused.value.code == "S1-I01"
+    with pytest.raises(InputOutputFailed) as refused:
+        plan_text.write_plan(upgrade(), tmp_path / "none" / "plan.json")
+    assert refused.value.code == "S1-I02"
+
+
+def test_what_is_no_version_is_refused() -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_version("newest")
+    assert refused.value.code == "S1-U91"
+
+
+def event(kind: str, **fields: object) -> Event:
+    second = {"intent": 0}.get(kind, 3)
+    return Event(
+        at=f"2026-03-01T02:03:0{second}+00:00",
+        operation="op-7",
+        event=kind,
+        number=2,
+        total=9,
+        step="roll",
+        **fields,
+    )
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    class Site:
+        state = tmp_path
+
+    made = Here(output=Output(is_json=False, has_colour=False), environment={})
+    made.__dict__["site"] = Site
+    return made
+
+
+def test_events_are_lines_on_stderr_and_ndjson_in_log_and_file(here, capsys, tmp_path) -> None:
+    stream = tmp_path / "events"
+    with watching(here, str(stream)) as observe:
+        observe(event("intent", text="replace web"))
+        observe(event("progress", text="wait for web", unit="steps"))
+        observe(event("done", text="replace web", record={}))
+        observe(event("done", text="pull", record={"found": True}))
+        observe(event("failed", text="it \x1b[31mfell", direction="undo"))
+    assert capsys.readouterr().err.splitlines() == [
+        "  2/9  replace web (3.0 s)",
+        "  2/9  pull (was there)",
+        "  2/9  take back: failed: it \\x1b[31mfell",
+    ]
+    told = [json.loads(line) for line in stream.read_text().splitlines()]
+    assert [one["event"] for one in told] == ["intent", "progress", "done", "done", "failed"]
+    logged = (tmp_path / "logs" / "op-7.ndjson").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in logged] == ["intent", "done", "done", "failed"]
+
+
+def test_a_place_for_events_that_cannot_be_written_is_refused(here, tmp_path) -> None:
+    with (
+        pytest.raises(S1Error) as refused,
+        watching(here, str(tmp_path / "none" / "events")),
+    ):
+        pass
+    assert refused.value.code == "S1-I02"
