@@ -20,7 +20,7 @@ def describe(data: dict[str, Any]) -> list[str]:
         ("release", f"{data['product']} {data['version']}, channel {data['channel']}"),
         ("", f"sequence {data['sequence']}, issued {data['issued']}"),
         ("digest", data["release"]),
-        ("upgrades", f"from {data['upgrade']['from'] or 'any version'}"),
+        ("upgrades", f"from {data['upgrade']['from'] or 'no version'}"),
     ]
     rows += [("signed by", key) for key in data["signers"]]
     rows += [
