@@ -28,7 +28,9 @@ def types(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """Test what needs no server, and the walls between the packages."""
-    run_tests(session, "unit", "tests/unit", "tests/test_imports.py", "tests/test_explain.py")
+    pages = ("tests/test_docs.py", "tests/test_readme.py")
+    house = ("tests/test_imports.py", "tests/test_explain.py", *pages)
+    run_tests(session, "unit", "tests/unit", *house)
 
 
 @nox.session

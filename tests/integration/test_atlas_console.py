@@ -4,6 +4,7 @@ import http.client
 import importlib.util
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -142,6 +143,12 @@ def migrate(database: Database, revisions: tuple[str, ...], way: str = "upgrade"
         engine.dispose()
 
 
+def fill(database: Database) -> None:
+    """Do in one go what the backfill does in batches."""
+    said = runpy.run_path(str(LINEAGE / "0004_severity_backfill.py"))["backfill"]
+    database.execute(f"UPDATE {said.table} SET {said.set} WHERE {said.where}")
+
+
 def schema_of(database: Database) -> list[tuple[object, ...]]:
     columns = "SELECT column_name, data_type, is_nullable FROM information_schema.columns"
     return [
@@ -201,6 +208,26 @@ def test_release_1_0_0_serves_its_own_schema_and_keeps_serving_while_it_expands(
     assert console.ask("GET", EVENTS) == (200, {"events": [after, before]})
     rows = postgres.execute("SELECT severity FROM events ORDER BY id")
     assert rows == [(None,), ("high",)]
+
+
+def test_after_a_rollback_the_rows_written_meanwhile_are_still_there(
+    postgres: Database, start: Start
+) -> None:
+    migrate(postgres, EXPANDED[:1])
+    former = start("1.0.0")
+    rows = [former.add(2, "before the upgrade")]
+    migrate(postgres, EXPANDED[1:])
+    rows.append(former.add(3, "while it is expanded"))
+    fill(postgres)
+    migrate(postgres, ("0005_severity_checked",))
+    rows.append(start("1.1.0").add(7, "after the upgrade"))
+    former.process.terminate()
+    again = start("1.0.0")
+    again.wait_until("/health/ready", 200)
+    _, found = again.ask("GET", EVENTS)
+    assert [event["key"] for event in found["events"]] == [row["key"] for row in reversed(rows)]
+    rows.append(again.add(4, "after the rollback"))
+    assert again.ask("GET", f"{EVENTS}/count") == (200, {"count": len(rows)})
 
 
 def test_release_1_1_0_reads_rows_that_have_no_severity_yet(
