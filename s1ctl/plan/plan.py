@@ -4,17 +4,13 @@ from typing import Literal
 
 from s1ctl.canonical import canonical_json
 from s1ctl.oci.digest import Digest
-from s1ctl.plan.steps import AnyStep
+from s1ctl.plan.steps import AnyStep, SecretUse
 from s1ctl.shape import Value, plain
 
-Verb = Literal["install", "upgrade", "rollback"]
+Verb = Literal["install", "upgrade", "rollback", "apply", "rotate", "contract", "restore"]
 
 
-class SecretUse(Value):
-    """A secret setting as a plan holds it: where from, which version, and its HMAC."""
-
-    version: int
-    fingerprint: str
+__all__ = ["Hop", "Plan", "SecretUse", "Settings", "Verb"]
 
 
 class Settings(Value):

@@ -13,6 +13,7 @@ Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Named = TypeVar("Named", "Image", "Unit")
 Role = Literal["data", "app", "edge"]
+When = Literal["before-roll", "after-roll"]
 MediaType = Literal[
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
@@ -86,6 +87,16 @@ class Unit(Value):
     settings: tuple[Name, ...] = ()
 
 
+class Job(Value):
+    """A one-shot container of the release, run before or after its units are rolled."""
+
+    name: Name
+    source: Digest
+    image: Name
+    when: When
+    settings: tuple[Name, ...] = ()
+
+
 class Revision(Value):
     """One migration of a database's linear lineage; `digest` is that of its file's bytes."""
 
@@ -154,6 +165,7 @@ class ReleaseManifest(Value):
     images: tuple[Image, ...]
     compose: Digest
     units: tuple[Unit, ...]
+    jobs: tuple[Job, ...] = ()
     settings: tuple[Setting, ...]
     schemas: tuple[Schema, ...]
     upgrade: UpgradeRules
