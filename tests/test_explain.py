@@ -17,7 +17,7 @@ from s1ctl.strict_yaml import parse_yaml
 
 ROOT = Path(__file__).parent.parent
 ENTRIES = read_entries()
-CODE = re.compile(r"S1-[A-Z]\d\d")
+CODE = re.compile(r"S1-[A-Z]\d{2,3}")
 
 
 def codes_in_use() -> set[str]:

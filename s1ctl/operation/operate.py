@@ -140,7 +140,9 @@ def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float)
             context.ledger.lock.release(identity)
         installed = context.ledger.releases.installed()
         version = str(installed.version) if installed else None
-        head = _record_end(run, end, {"state": end.state, "release": version, "probe": probe})
+        by = {"who": context.holder.who, "host": context.holder.host}
+        record = {"state": end.state, "release": version, "probe": probe, "by": by}
+        head = _record_end(run, end, record)
     return Outcome(
         operation=identity,
         verb=run.operation.plan.verb,

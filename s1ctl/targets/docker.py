@@ -14,7 +14,7 @@ from s1ctl.site.facts import Fact
 from s1ctl.site.secrets import Secret
 from s1ctl.targets.docker_blueprint import Blueprint, compose_of
 from s1ctl.targets.docker_container import UNIT, volume_name
-from s1ctl.targets.docker_engine import Engine
+from s1ctl.targets.docker_engine import Engine, EngineRefused
 from s1ctl.targets.docker_hold import (
     Hold,
     break_hold,
@@ -113,6 +113,18 @@ class DockerTarget:
                 code="S1-E14",
                 hint="run `docker image inspect` with it",
             )
+
+    def image_bytes(self, reference: str) -> int | None:
+        """Say how large an image is, shared layers included; None where it is not there."""
+        return self._engine.image_bytes(reference)
+
+    def remove_image(self, reference: str) -> bool:
+        """Remove an image by its digest reference; False: a container still uses it."""
+        try:
+            self._engine.remove_image(reference)
+        except EngineRefused:
+            return False
+        return True
 
     # units
 
@@ -287,6 +299,14 @@ class DockerTarget:
         for network in (self._objects.network, self._objects.services):
             if self._objects.find_network(network) is not None:
                 self._engine.remove_network(network)
+
+    def remove_edge_files(self) -> None:
+        """Remove the upstream files; no edge runs any more."""
+        self._traffic.remove_files()
+
+    def upstreams(self) -> dict[str, tuple[str, ...]]:
+        """Say to which `ADDRESS:PORT` the edges are told to send each unit's traffic."""
+        return self._traffic.servers()
 
     def remove_volumes(self) -> tuple[str, ...]:
         """Remove all of the site's volumes but its lock, with the data in them, and name them."""

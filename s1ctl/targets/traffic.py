@@ -1,5 +1,6 @@
 """Traffic: one file a unit, which the edge reads at SIGHUP."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from s1ctl.files import sync_folder, write_file
 TAKEN_S = 10.0
 INTERVAL_S = 0.05
 Processes = Mapping[int, int]
+_SERVER = re.compile(r"^\s*server ([^;\s]+);", re.MULTILINE)
 
 
 class EdgeEngine(Protocol):
@@ -54,6 +56,16 @@ class Traffic:
     def ensure_folder(self) -> None:
         """Make the folder that edges mount."""
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def servers(self) -> dict[str, tuple[str, ...]]:
+        """Read every upstream file."""
+        files = sorted(self.folder.glob("*.conf"))
+        return {path.stem: tuple(_SERVER.findall(path.read_text("utf-8"))) for path in files}
+
+    def remove_files(self) -> None:
+        """Remove every upstream file and marker."""
+        for path in (*self.folder.glob("*.conf"), *self.folder.glob(".*.former")):
+            path.unlink(missing_ok=True)
 
     def is_at(self, unit: str, servers: tuple[str, ...]) -> bool:
         """Say whether the edges send the unit's traffic to exactly these servers."""
