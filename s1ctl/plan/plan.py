@@ -10,7 +10,7 @@ from s1ctl.shape import Value, plain
 Verb = Literal["install", "upgrade", "rollback", "apply", "rotate", "contract", "restore"]
 
 
-__all__ = ["Hop", "Plan", "SecretUse", "Settings", "Verb"]
+__all__ = ["Accepted", "Hop", "Plan", "SecretUse", "Settings", "Verb"]
 
 
 class Settings(Value):
@@ -27,6 +27,14 @@ class Hop(Value):
     version: str
     steps: tuple[AnyStep, ...]
     why: str
+
+
+class Accepted(Value):
+    """A gate that was closed or unknown, and that somebody opened, with the reason given."""
+
+    gate: str
+    version: str
+    reason: str
 
 
 class Plan(Value):
@@ -46,6 +54,12 @@ class Plan(Value):
     hops: tuple[Hop, ...]
     settings: dict[str, Settings]
     addresses: dict[str, tuple[str, str]] = {}
+    accepted: tuple[Accepted, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to do."""
+        return not self.stage and not self.hops
 
     @property
     def digest(self) -> Digest:

@@ -150,7 +150,7 @@ class StopApps(Step, tag="stop-apps"):
 
 
 class Archive(Step, tag="archive"):
-    """Dump what a restore is about to take away into `state/backups/BACKUP/`, and count its rows."""
+    """Dump what a restore takes away into `state/backups/BACKUP/`, and count its rows."""
 
     backup: str
     database: str
