@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from s1ctl.operation import record, rollout, schema, stage
+from s1ctl.operation import jobs, record, rollout, schema, stage
 from s1ctl.operation.action import Action
 from s1ctl.operation.run import Item, Run
 from s1ctl.plan.steps import (
@@ -16,7 +16,9 @@ from s1ctl.plan.steps import (
     RecordRelease,
     Retire,
     Roll,
+    RunJob,
     Soak,
+    StopApps,
 )
 
 
@@ -40,7 +42,11 @@ def action_for(item: Item, run: Run) -> Action:  # noqa: C901, PLR0911 - one cas
         case Roll():
             return rollout.roll(item.step, run, item.hop)
         case Retire():
-            return rollout.retire(item.step, run, item.hop)
+            return rollout.retire(item.step, run)
+        case RunJob():
+            return jobs.run_job(item.step, run, item.hop)
+        case StopApps():
+            return rollout.stop_apps(item.step, run)
         case Soak():
             return rollout.soak(item.step, run)
         case RecordRelease():

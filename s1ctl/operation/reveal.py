@@ -13,6 +13,11 @@ def unit_settings(run: Run, release: VerifiedRelease, hop: Hop | None) -> UnitSe
     return reveal(run.context, run.settings(release.digest, hop))
 
 
+def former_settings(run: Run) -> UnitSettings:
+    """Make what a unit was given that ran before the hop."""
+    return reveal(run.context, run.former_settings())
+
+
 def reveal(context: Context, settings: Settings) -> UnitSettings:
     """Fetch the secrets that `settings` names by version and HMAC."""
     secrets = reveal_secrets(settings.secrets, context.site, context.secrets, context.environment)

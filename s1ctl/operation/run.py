@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from s1ctl.errors import StepFailed
 from s1ctl.ledger.operations import Operation
@@ -10,6 +11,7 @@ from s1ctl.operation.action import Action
 from s1ctl.operation.context import Context
 from s1ctl.plan.plan import Hop, Settings
 from s1ctl.plan.steps import AnyStep, RecordPoint
+from s1ctl.site.config import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,31 @@ class Run:
         installed = self.context.ledger.releases.installed()
         if installed is not None and installed.digest == release:
             return installed.settings
-        raise StepFailed(
-            f"the settings of release `{release}` are recorded nowhere",
+        raise self._unrecorded(f"release `{release}`")
+
+    def former_settings(self) -> Settings:
+        """Find the settings of what ran before the hop: until its end they are the installed ones.
+
+        The plan has others for the same release where only settings change.
+        """
+        installed = self.context.ledger.releases.installed()
+        if installed is None:
+            raise self._unrecorded("what ran before")
+        return installed.settings
+
+    def _unrecorded(self, what: str) -> StepFailed:
+        return StepFailed(
+            f"the settings of {what} are recorded nowhere",
             code="S1-O02",
-            hint="run `s1ctl support-bundle` and send it to the vendor",
+            hint=f"keep the state directory, and send `{self.log}` to the vendor",
         )
+
+    @property
+    def log(self) -> Path:
+        """Where the events of this operation are kept."""
+        return log_file(self.context.site, self.operation.id)
+
+
+def log_file(site: Site, operation: str) -> Path:
+    """Say where the events of an operation are kept."""
+    return site.state / "logs" / f"{operation}.ndjson"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from s1ctl.errors import InputOutputFailed, StepFailed
 from s1ctl.plan.presence import Presence
-from s1ctl.plan.steps import Instance, Retire, Roll
+from s1ctl.plan.steps import Instance, Retire, Roll, StopApps
 from s1ctl.progress import Notify, Progress, silent
 from s1ctl.release.service import Service
 from s1ctl.site.config import Site
@@ -24,6 +24,7 @@ from s1ctl.targets.docker_hold import (
     take_hold,
 )
 from s1ctl.targets.docker_objects import SiteObjects
+from s1ctl.targets.docker_jobs import Jobs
 from s1ctl.targets.docker_once import once_document, run_once
 from s1ctl.targets.docker_roll import ailment_of
 from s1ctl.targets.docker_running import Running, list_running
@@ -44,6 +45,7 @@ class DockerTarget:
         self._mounts = Mounts(state / "mounts")
         self._traffic = Traffic(state / "edge", client, self._edges)
         self._blueprint = Blueprint(site, self._objects, self._traffic, self._mounts)
+        self.jobs = Jobs(self._blueprint)
 
     # what is there
 
@@ -225,13 +227,37 @@ class DockerTarget:
             return Presence.UNKNOWN
         return Presence.ABSENT if runs else Presence.PRESENT
 
-    def remove_stopped(self, keep: tuple[Instance, ...]) -> None:
-        """Remove the site's stopped containers that are not in `keep`, with their files."""
+    def stop_apps(self, step: StopApps, *, notify: Notify = silent) -> None:
+        """Stop apps and keep their containers; the edge stays, and answers that nobody is there."""
+        for instance in step.instances:
+            self._take_away(instance, notify)
+
+    def probe_stop_apps(self, step: StopApps) -> Presence:
+        """Say whether every one of the apps is stopped."""
+        try:
+            runs = any(
+                self._objects.is_running(placement.container)
+                for instance in step.instances
+                for placement in instance.placements
+            )
+        except InputOutputFailed:
+            return Presence.UNKNOWN
+        return Presence.ABSENT if runs else Presence.PRESENT
+
+    def stopped(self, keep: tuple[Instance, ...]) -> tuple[str, ...]:
+        """Name the site's containers that do not run and are not in `keep`, ended jobs too."""
         kept = {placement.container for each in keep for placement in each.placements}
-        for name in self._objects.names():
-            if name not in kept and not self._objects.is_running(name):
-                self._objects.remove(name)
-                self._mounts.remove(name)
+        return tuple(
+            name
+            for name in self._objects.names()
+            if name not in kept and not self._objects.is_running(name)
+        )
+
+    def remove_stopped(self, keep: tuple[Instance, ...]) -> None:
+        """Remove what `stopped` names, with its files."""
+        for name in self.stopped(keep):
+            self._objects.remove(name)
+            self._mounts.remove(name)
 
     # one-shot containers
 
@@ -308,10 +334,14 @@ class DockerTarget:
         """Say to which `ADDRESS:PORT` the edges are told to send each unit's traffic."""
         return self._traffic.servers()
 
+    def volumes(self) -> tuple[str, ...]:
+        """Name all of the site's volumes but its lock."""
+        found = self._engine.volumes(self._objects.label)
+        return tuple(name for name in found if name != lock_name(self._site.name))
+
     def remove_volumes(self) -> tuple[str, ...]:
         """Remove all of the site's volumes but its lock, with the data in them, and name them."""
-        found = self._engine.volumes(self._objects.label)
-        names = tuple(name for name in found if name != lock_name(self._site.name))
+        names = self.volumes()
         for name in names:
             self._engine.remove_volume(name)
         return names

@@ -109,6 +109,13 @@ class SiteObjects:
         self._engine.remove(spec.placement.container)
         self._engine.create(spec.placement.container, container_document(spec))
 
+    def create_job(self, name: str, document: State) -> None:
+        """Create and start a container that ends by itself; it may call apps by their names."""
+        self._engine.remove(name)
+        self._engine.create(name, document)
+        self._engine.join(self.services, name, aliases=[])
+        self._engine.start(name)
+
     def wake(self, name: str) -> None:
         """Start a container, with the restart policy that it had before it was parked."""
         found = self.find(name)
