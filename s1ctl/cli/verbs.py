@@ -13,8 +13,11 @@ from s1ctl.cli import (
     lock,
     plan,
     preflight,
+    prune,
+    report,
     status,
     trust,
+    uninstall,
     upgrade,
 )
 
@@ -31,6 +34,9 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(going_on.rollback)
     app.command()(status.status)
     app.command()(status.history)
+    app.command()(report.report)
+    app.command()(prune.prune)
+    app.command()(uninstall.uninstall)
     app.command()(explain.explain)
     app.add_typer(key.app, name="key")
     app.add_typer(bundle.app, name="bundle")

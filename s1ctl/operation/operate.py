@@ -141,7 +141,12 @@ def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float)
         installed = context.ledger.releases.installed()
         version = str(installed.version) if installed else None
         by = {"who": context.holder.who, "host": context.holder.host}
-        record = {"state": end.state, "release": version, "probe": probe, "by": by}
+        record: dict[str, object] = {
+            "state": end.state,
+            "release": version,
+            "probe": probe,
+            "by": by,
+        }
         head = _record_end(run, end, record)
     return Outcome(
         operation=identity,

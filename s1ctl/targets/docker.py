@@ -23,8 +23,8 @@ from s1ctl.targets.docker_hold import (
     release_hold,
     take_hold,
 )
-from s1ctl.targets.docker_objects import SiteObjects
 from s1ctl.targets.docker_jobs import Jobs
+from s1ctl.targets.docker_objects import SiteObjects
 from s1ctl.targets.docker_once import once_document, run_once
 from s1ctl.targets.docker_roll import ailment_of
 from s1ctl.targets.docker_running import Running, list_running

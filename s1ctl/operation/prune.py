@@ -1,0 +1,230 @@
+"""Prune: find what there is, have it decided, and remove what no longer serves."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s1ctl.bundle.load import ONLY_IN_REGISTRY
+from s1ctl.bundle.needs import Needs, make_needs
+from s1ctl.errors import InputOutputFailed, PlanDiffers, S1Error
+from s1ctl.files import sync_folder
+from s1ctl.ledger.holder import lives
+from s1ctl.ledger.points import RollbackPoint
+from s1ctl.oci.digest import Digest
+from s1ctl.oci.registry import Registry
+from s1ctl.operation.context import Context
+from s1ctl.operation.prune_plan import (
+    PruneFacts,
+    PrunePlan,
+    StoredBackup,
+    StoredRelease,
+    Tag,
+    make_prune_plan,
+)
+from s1ctl.progress import Notify, Progress
+from s1ctl.release.verified import VerifiedRelease
+from s1ctl.shape import plain
+
+NAME = "prune"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneReport:
+    """What is left undone: tags that the registry did not delete, images that containers use.
+
+    `is_deletion_off` where the registry allows no deletion at all.
+    """
+
+    left_tags: tuple[Tag, ...]
+    left_images: tuple[str, ...]
+    is_deletion_off: bool
+
+
+def prune_facts(context: Context, *, keep: int) -> PruneFacts:
+    """Find what there is in store, ledger and engine; nothing is asked of the registry."""
+    ledger = context.ledger
+    unfinished = ledger.operations.unfinished()
+    releases = tuple(_releases(context))
+    names = dict.fromkeys(name for release in releases for name in release.references)
+    sizes = {name: context.target.image_bytes(name) for name in names}
+    points = ledger.points.all()
+    return PruneFacts(
+        keep=keep,
+        installed=ledger.releases.installed(),
+        last=next(iter(ledger.releases.installs(limit=1)), None),
+        releases=releases,
+        points=points,
+        backups=tuple(_backups(points)),
+        unfinished=unfinished.id if unfinished else None,
+        named=frozenset(_texts(plain(unfinished.plan))) if unfinished else frozenset(),
+        images={name: size for name, size in sizes.items() if size is not None},
+    )
+
+
+def prune(
+    context: Context, plan: PrunePlan, *, keep: int, is_registry_left: bool, notify: Notify
+) -> PruneReport:
+    """Remove what the plan says: dumps, points, manifests, images, then the releases.
+
+    A release leaves the store last, since it tells what else is to go: killed anywhere, prune is
+    simply run again. Holds the site meanwhile. Raises `SiteHeld` S1-L01, and `PlanDiffers` S1-N60
+    when the site changed since the plan was made.
+    """
+    with _holding(context):
+        _refuse_other(plan, make_prune_plan(prune_facts(context, keep=keep)))
+        for backup in plan.backups:
+            _remove_dump(context, backup)
+        for point in plan.points:
+            context.ledger.points.remove(point)
+        is_off, left_tags = False, plan.tags
+        if not is_registry_left and plan.releases:
+            is_off, left_tags = _prune_registry(context.registry(), plan, notify)
+        left_images = tuple(n for n in plan.images if not context.target.remove_image(n))
+        for release in plan.releases:
+            context.ledger.releases.forget_loaded(release.digest)
+            context.store.remove(release.digest)
+    return PruneReport(left_tags=left_tags, left_images=left_images, is_deletion_off=is_off)
+
+
+def _releases(context: Context) -> Iterator[StoredRelease]:
+    """List every release that the store has, or that the ledger takes for loaded or installed."""
+    loaded = {r.digest: str(r.version) for r in context.ledger.releases.loaded()}
+    needed = {p.release: str(p.version) for p in context.ledger.points.all() if p.release}
+    installed = context.ledger.releases.installed()
+    if installed is not None:
+        needed |= {i.release: i.version for i in installed.instances}
+        needed[installed.digest] = str(installed.version)
+    stored = dict.fromkeys(context.store.digests(), "?")
+    for digest, version in {**stored, **needed, **loaded}.items():
+        yield _stored(context, digest, version)
+
+
+def _stored(context: Context, digest: Digest, version: str) -> StoredRelease:
+    try:
+        release = context.release(digest)
+        needs = make_needs(release, context.site.registry.prefix)
+    except S1Error as error:
+        return StoredRelease(digest=digest, version=version, fault=error)
+    return _describe(context, release, needs)
+
+
+def _describe(context: Context, release: VerifiedRelease, needs: Needs) -> StoredRelease:
+    manifest, access = release.manifest, context.site.registry
+    small = {b.digest: b.size for b in manifest.blobs if b.kind not in ONLY_IN_REGISTRY}
+    return StoredRelease(
+        digest=release.digest,
+        version=str(manifest.version),
+        sequence=manifest.sequence,
+        manifests=tuple((need.repository, need.digest) for need in reversed(needs.manifests)),
+        tags=tuple(
+            Tag(repository=n.manifest.repository, tag=n.tag, digest=n.manifest.digest)
+            for n in needs.tags
+        ),
+        references=tuple(access.reference(i.repository, i.digest) for i in manifest.images),
+        layers={need.digest: need.size for need in needs.blobs},
+        store_bytes=len(release.header) + sum(small.values()),
+    )
+
+
+def _backups(points: Iterable[RollbackPoint]) -> Iterator[StoredBackup]:
+    for point in points:
+        for database, dump in point.backups.items():
+            yield StoredBackup(
+                id=point.id,
+                database=database,
+                path=Path(str(dump["path"])),
+                size_bytes=int(dump["size_bytes"]),
+                point=point.id,
+                is_of_point=True,
+            )
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Yield every text in plain data, keys too."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield key
+            yield from _texts(value)
+    elif isinstance(data, list):
+        for item in data:
+            yield from _texts(item)
+
+
+@contextmanager
+def _holding(context: Context) -> Iterator[None]:
+    """Hold the site in the ledger, so that no operation of this host runs at the same time.
+
+    A paused operation stays what it is: its process is gone, and it takes the lock again.
+    """
+    lock = context.ledger.lock
+    lock.acquire(
+        operation=NAME,
+        holder=context.holder,
+        plan="",
+        message=NAME,
+        at=context.now(),
+        is_alive=lives,
+    )
+    try:
+        yield
+    finally:
+        lock.release(NAME)
+
+
+def _refuse_other(plan: PrunePlan, now: PrunePlan) -> None:
+    if now.content != plan.content:
+        raise PlanDiffers(
+            "the site was changed while the question was open; nothing was removed",
+            code="S1-N60",
+            hint="run `s1ctl prune` again and read what would go now",
+        )
+
+
+def _remove_dump(context: Context, backup: StoredBackup) -> None:
+    """Remove a dump's file; one outside the state directory is somebody else's."""
+    if not backup.path.is_relative_to(context.site.state):
+        return
+    try:
+        backup.path.unlink(missing_ok=True)
+        if backup.path.parent.is_dir():
+            sync_folder(backup.path.parent)
+            if not any(backup.path.parent.iterdir()):
+                backup.path.parent.rmdir()
+    except OSError as error:
+        raise InputOutputFailed(
+            f"`{backup.path}` cannot be removed: {error.strerror}",
+            code="S1-I32",
+            hint="check owner and mount of the state directory, then run `s1ctl prune` again",
+        ) from None
+
+
+def _prune_registry(
+    registry: Registry, plan: PrunePlan, notify: Notify
+) -> tuple[bool, tuple[Tag, ...]]:
+    """Delete manifests, then tags that are left; say whether deletion is off, and what stayed."""
+    for count, (repository, digest) in enumerate(plan.manifests, start=1):
+        if not registry.delete_manifest(repository, digest):
+            return True, tuple(dict.fromkeys((*_all_tags(plan), *plan.tags)))
+        total = len(plan.manifests)
+        notify(Progress(label="registry", done=count, total=total, unit="manifests"))
+    gone = set(plan.manifests)
+    lasting = [tag for tag in _all_tags(plan) if (tag.repository, tag.digest) in gone]
+    left = [t for t in (*lasting, *plan.tags) if _is_left(registry, t)]
+    return False, tuple(dict.fromkeys(left))
+
+
+def _all_tags(plan: PrunePlan) -> list[Tag]:
+    gone = set(plan.manifests)
+    tags = (tag for release in plan.releases for tag in release.tags)
+    return [tag for tag in tags if (tag.repository, tag.digest) in gone]
+
+
+def _is_left(registry: Registry, tag: Tag) -> bool:
+    """Delete a tag that still names what it was given; say whether it is there afterwards."""
+    if registry.has_manifest(tag.repository, tag.tag) != tag.digest:
+        return False
+    return not registry.delete_tag(tag.repository, tag.tag)

@@ -1,0 +1,31 @@
+"""The page of a report: one file, no other resource, everything from elsewhere escaped."""
+
+from datetime import datetime
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from s1ctl import __version__
+from s1ctl.data import data_folder
+from s1ctl.report.axis import WIDTH
+from s1ctl.report.report import Report
+from s1ctl.report.words import seconds_text, tick_text
+
+TEMPLATE = "report.html.j2"
+
+
+def render_page(report: Report, *, made_at: datetime) -> str:
+    """Render the page."""
+    environment = Environment(
+        loader=FileSystemLoader(data_folder("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"seconds": seconds_text, "tick": tick_text, "moment": _moment}
+    template = environment.get_template(TEMPLATE)
+    return template.render(report=report, made_at=made_at, width=WIDTH, version=__version__)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
