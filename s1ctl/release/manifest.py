@@ -124,20 +124,35 @@ class Schema(Value):
     revisions: tuple[Revision, ...]
 
 
+class Gate(Value):
+    """A check that must have passed at the site before this release may be gone to, and why."""
+
+    check: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
+    why: Annotated[str, Meta(min_length=1)]
+
+
 class Edge(Value):
     """A release of the product known when this one was built, for the graph of paths."""
 
     version: Version
     sources: SpecifierSet = field(name="from")
     stop: bool = False
+    dead_end: bool = False
+    gates: tuple[Gate, ...] = ()
     bytes: Annotated[int, Meta(ge=0)] = 0
 
 
 class UpgradeRules(Value):
-    """From which versions this release can be reached in one hop, and the graph known so far."""
+    """From which versions this release can be reached in one hop, and the graph known so far.
+
+    A `stop` is never skipped, a `dead_end` never gone through, and `gates` let nobody in whose
+    checks have not passed.
+    """
 
     sources: SpecifierSet = field(name="from")
     stop: bool = False
+    dead_end: bool = False
+    gates: tuple[Gate, ...] = ()
     known: tuple[Edge, ...] = ()
 
 
