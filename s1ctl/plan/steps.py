@@ -81,10 +81,10 @@ class RecordPoint(Step, tag="record-point"):
 class BackUp(Step, tag="back-up"):
     """Dump one database, in one snapshot, into `state/backups/BACKUP/DATABASE.dump`.
 
-    Where `point` is given the dump is that point's.
+    Where `point` is given the dump is that point's. `backup` is empty in plans of former versions.
     """
 
-    backup: str
+    backup: str = ""
     database: str
     release: Digest
     point: str | None = None
