@@ -119,7 +119,8 @@ def make_report(
     attempts = find_attempts(entries)
     axis = make_axis([entry.at for entry in entries], attempts)
     runs = tuple(_ended(entry) for entry in entries if entry.step["number"] == CLOSE)
-    tone, verdict, sentence = _verdict(operation, runs)
+    has_failed = any(a.result == "failed" and a.direction == "do" for a in attempts)
+    tone, verdict, sentence = _verdict(operation, runs, has_failed=has_failed)
     return Report(
         operation=operation,
         way=_way(operation),
@@ -156,20 +157,22 @@ def _ended(entry: JournalEntry) -> Ended:
     )
 
 
-def _verdict(operation: Operation, runs: Sequence[Ended]) -> tuple[Tone, str, str]:
+def _verdict(
+    operation: Operation, runs: Sequence[Ended], *, has_failed: bool
+) -> tuple[Tone, str, str]:
     at = runs[-1].release if runs else None
     now = f"The site was then at {at}." if at else "Nothing was then installed."
     if operation.state == "done":
         return "good", "Done", now
     if operation.state == "taken-back":
-        if operation.cause:
+        if operation.cause or has_failed:
             return "bad", "Failed, and its hop taken back", now
         return "open", "Taken back", now
     if operation.state == "failed":
         return "bad", "Failed", now
     if operation.state == "paused":
-        return "open", "Paused", "It goes on with s1ctl resume, or back with s1ctl rollback."
-    return "open", "Not finished", "It runs, or its process was killed: s1ctl status tells which."
+        return "open", "Paused", "It goes on with `s1ctl resume`, or back with `s1ctl rollback`."
+    return "open", "Not finished", "It runs, or its process was killed: `s1ctl status` tells which."
 
 
 def _groups(

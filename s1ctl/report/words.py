@@ -5,12 +5,15 @@ from typing import Any
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 SILENT = frozenset({"found", "findings", "was_applied", "direction", "phase", "revision"})
+SAID = frozenset({"point", "release", "seconds"})  # the step's own text has them
 MAX_ITEMS = 3
 SHORT = 19
 
 
 def seconds_text(seconds: float) -> str:
-    """Write a time: `0.4 s`, `1 min 05 s`, `2 h 10 min`."""
+    """Write a time: `400 ms`, `1.4 s`, `1 min 05 s`, `2 h 10 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -37,7 +40,7 @@ def size_text(count: int) -> str:
 def essentials(record: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
     """Pick what a person wants of a step's record, as pairs of name and text."""
     pairs = (record or {}).items()
-    found = ((_name(key), _text(key, value)) for key, value in pairs if key not in SILENT)
+    found = ((_name(key), _text(key, value)) for key, value in pairs if key not in SILENT | SAID)
     return tuple((name, text) for name, text in found if text)
 
 
