@@ -22,7 +22,7 @@ from s1ctl.plan.steps import (
 )
 
 
-def action_for(item: Item, run: Run) -> Action:  # noqa: C901, PLR0911 - one case a step
+def action_for(item: Item, run: Run) -> Action:  # noqa: C901, PLR0911, PLR0912 - one case a step
     """Make the action of a step."""
     match item.step:
         case LoadRelease():

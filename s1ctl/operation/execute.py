@@ -31,19 +31,21 @@ def go_forward(run: Run) -> None:
             _do(run, item)
 
 
-def take_back_hop(run: Run) -> None:
+def take_back_hop(run: Run) -> bool:
     """Undo the steps of the hop that was begun last, newest first, and no other.
 
     A step that was never begun, or is recorded as undone, is passed over. A hop whose release is
-    recorded as installed is complete: nothing is taken back.
+    recorded as installed is complete, and so is a close whose every step is done: nothing is taken
+    back. Says whether the whole plan is complete.
     """
     begun, undone = _begun(run), _ended(run, "undo")
     items = tuple(_last_hop(run, begun))
     if _is_complete(run, items, begun):
-        return
+        return items[0].number == len(numbered(run.operation.plan))
     for item in items:
         if item.number in begun and item.number not in undone:
             _undo(run, item)
+    return False
 
 
 def _last_hop(run: Run, begun: set[int]) -> Iterator[Item]:
@@ -57,7 +59,10 @@ def _is_complete(run: Run, items: tuple[Item, ...], begun: set[int]) -> bool:
     if not items or items[0].number not in begun:
         return False
     step = items[0].step
-    return isinstance(step, RecordRelease) and is_recorded(step, run)
+    if isinstance(step, RecordRelease):
+        return is_recorded(step, run)
+    ended = _ended(run, "do")
+    return all(item.number in ended for item in items) and not _ended(run, "undo")
 
 
 def _do(run: Run, item: Item) -> None:

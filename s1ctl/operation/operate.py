@@ -98,8 +98,7 @@ class _TakenBack(Exception):
 def _backward(run: Run) -> State:
     with run.context.interrupts.shielded():
         run.context.ledger.operations.set_direction(run.operation.id, "undo")
-    take_back_hop(run)
-    return "taken-back"
+    return "done" if take_back_hop(run) else "taken-back"
 
 
 def _walk(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> Outcome:

@@ -17,10 +17,14 @@ from s1ctl.ledger.ledger import Ledger, open_ledger
 from s1ctl.operation.action import Action, Record
 from s1ctl.operation.events import Event
 from s1ctl.operation.interrupt import Interrupts
+from s1ctl.operation.record import is_recorded
 from s1ctl.operation.run import Item, Run
 from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import RecordRelease
 from s1ctl.progress import Notify
+
+
+KEPT = ("RecordPoint", "BackUp", "ProveBackup", "ApplyRevision", "RunJob", "Archive")
 
 
 class Killed(BaseException):
@@ -103,14 +107,12 @@ class World:
             self.mortal.moment()
             return {}
 
-        is_kept = type(item.step).__name__ in ("RecordPoint", "ApplyRevision", "BackUp")
+        is_kept = type(item.step).__name__ in KEPT
         return Action(probe=probe, do=do, undo=None if is_kept else undo)
 
     def _record(self, step: RecordRelease, run: Run, name: str) -> Action:
         def probe() -> Presence:
-            installed = self.ledger.releases.installed()
-            is_there = installed is not None and installed.digest == step.release
-            return Presence.PRESENT if is_there else Presence.ABSENT
+            return Presence.PRESENT if is_recorded(step, run) else Presence.ABSENT
 
         def do(_: Notify) -> Record:
             self._fault(self.faults.get(name))
