@@ -96,6 +96,7 @@ class Roller:
             return
         for placement in step.to.placements:
             self.objects.join_services(placement.container, step.to.unit)
+        self.wait(step.to, step.former)
         servers = self._servers(step.to)
         if servers:
             self._tell(f"move the traffic of `{step.to.unit}`")
