@@ -1,21 +1,28 @@
 """Gather what the planner is told, and have it plan."""
 
+from collections.abc import Mapping
+
 from packaging.version import Version
 
+from s1ctl import __version__
 from s1ctl.errors import NoPath, NotReady, PolicyRefused, UsageError, Withdrawn
 from s1ctl.ledger.releases import Installed, LoadedRelease
 from s1ctl.oci.digest import Digest
 from s1ctl.operation.context import Context
 from s1ctl.operation.databases import access_of, applied_everywhere
+from s1ctl.operation.route import find_route
 from s1ctl.plan.plan import Plan, SecretUse, Settings
-from s1ctl.plan.planner import plan_install, plan_upgrade
+from s1ctl.plan.planner import plan_change, plan_contract, plan_install, plan_upgrade
+from s1ctl.plan.restore import Dump, choose_dumps, plan_restore
 from s1ctl.plan.rollback import Point, plan_rollback
 from s1ctl.plan.view import Current, ReleaseView, SiteView
 from s1ctl.release.compose import ComposeFile
 from s1ctl.release.compose_rules import consents
-from s1ctl.release.graph import Node, choose_path
-from s1ctl.release.manifest import Edge, ReleaseManifest
+from s1ctl.release.manifest import ReleaseManifest, Setting
+from s1ctl.shape import changed
 from s1ctl.site.resolve import ensure_secrets, resolve_release_settings
+
+NO_REASONS: Mapping[str, str] = {}
 
 
 def install_plan(context: Context, digest: Digest) -> Plan:
@@ -30,27 +37,109 @@ def install_plan(context: Context, digest: Digest) -> Plan:
     return plan_install(site_view(context), release_view(context, digest))
 
 
-def upgrade_plan(context: Context, goal: Version, *, is_stage: bool) -> Plan:
-    """Plan the path from the installed release to `goal`.
+def upgrade_plan(
+    context: Context,
+    goal: Version,
+    *,
+    is_stage: bool = False,
+    is_contract: bool = False,
+    accepted: Mapping[str, str] = NO_REASONS,
+) -> Plan:
+    """Plan the path from the installed release to `goal`; `accepted` are gates with reasons.
 
-    Raises `NoPath` S1-N01, S1-N02, `Withdrawn` S1-T20 and S1-T21, and what settings refuse.
+    Raises `NoPath` S1-N01, S1-N02, S1-N20, S1-N21, S1-N27, `Withdrawn` S1-T20 and S1-T21, and what
+    settings refuse.
     """
     installed = _installed(context)
-    loaded = context.ledger.releases.loaded()
-    _refuse_lower(installed, goal, loaded)
-    by_version = {r.version: r for r in sorted(loaded, key=lambda r: r.sequence)}
-    legs = choose_path(installed.version, goal, _nodes(context, by_version))
-    views = tuple(release_view(context, by_version[leg.to].digest) for leg in legs)
-    return plan_upgrade(site_view(context), views, legs, is_stage=is_stage)
+    _refuse_lower(installed, goal, context.ledger.releases.loaded())
+    route = find_route(context, installed.version, goal, accepted)
+    views = tuple(release_view(context, release.digest) for release in route.releases)
+    plan = plan_upgrade(
+        site_view(context), views, route.legs, is_stage=is_stage, is_contract=is_contract
+    )
+    return changed(plan, accepted=route.accepted)
 
 
-def rollback_plan(context: Context) -> Plan:
-    """Plan the way back to the point that was recorded before the installed release.
+def apply_plan(context: Context) -> Plan:
+    """Plan the installed release with what the site file says now; empty where nothing differs."""
+    view = release_view(context, _installed(context).digest)
+    return plan_change("apply", site_view(context), view)
 
-    Raises `NoPath` S1-N03 past a contract, S1-N05 and S1-N06 where there is nothing to go back to.
+
+def rotate_plan(context: Context, secret: str) -> Plan:
+    """Plan a new version of a generated secret for its users; the version is written at once.
+
+    A version that was written and never used is taken again. Raises `UsageError` S1-U53 where the
+    release has no such secret, S1-U54 where the site file names its source.
     """
     installed = _installed(context)
-    point = context.ledger.points.find(installed.point) if installed.point else None
+    manifest = context.release(installed.digest).manifest
+    setting = _generated(context, manifest, secret)
+    used = installed.settings.secrets.get(secret)
+    if used is not None and context.secrets.version(secret) <= used.version:
+        context.secrets.renew(secret, chars=setting.generate or 0)
+    view = release_view(context, installed.digest)
+    others = {**installed.settings.secrets, secret: view.settings.secrets[secret]}
+    settings = Settings(values=installed.settings.values, secrets=others)
+    view = _planned_view(context, installed.digest, settings)
+    return plan_change("rotate", site_view(context), view)
+
+
+def contract_plan(context: Context) -> Plan:
+    """Plan the close of the installed release; empty where no contract is pending."""
+    installed = _installed(context)
+    view = _planned_view(context, installed.digest, installed.settings)
+    return plan_contract(site_view(context), view)
+
+
+def rollback_plan(context: Context, point: str | None = None) -> Plan:
+    """Plan the way back to a point; by default the one recorded before the installed release.
+
+    Raises `NoPath` S1-N03 past a contract, S1-N05 and S1-N06 where there is nothing to go back to,
+    S1-N25 for an unknown point, S1-N26 for one that lies ahead.
+    """
+    installed = _installed(context)
+    target = find_point(context, installed, point)
+    now = _planned_view(context, installed.digest, installed.settings)
+    former = _planned_view(context, target.release, target.settings)
+    return plan_rollback(site_view(context), now, former, target)
+
+
+def restore_plan(
+    context: Context,
+    point: str | None = None,
+    *,
+    backup: str | None = None,
+    is_archived: bool = False,
+) -> Plan:
+    """Plan the way back to a point past contracts: their databases come from backups.
+
+    For each it is the newest proven one that was made before the contract, so that as little as
+    can be is lost; `backup` says another. Raises as `rollback_plan`, and `NoPath` S1-N22 where a
+    rollback would do, S1-N23 where no backup serves.
+    """
+    installed = _installed(context)
+    target = find_point(context, installed, point)
+    now = _planned_view(context, installed.digest, installed.settings)
+    former = _planned_view(context, target.release, target.settings)
+    site = site_view(context)
+    chosen = choose_dumps(site, now, target, dumps(context), named=backup)
+    return plan_restore(site, now, former, target, backups=chosen, is_archived=is_archived)
+
+
+def find_point(context: Context, installed: Installed, name: str | None) -> Point:
+    """Find a recorded point, or the one before the installed release.
+
+    Raises `NoPath` S1-N06 and S1-N25.
+    """
+    if name is not None and context.ledger.points.find(name) is None:
+        raise NoPath(
+            f"there is no rollback point `{name}`",
+            code="S1-N25",
+            hint="run `s1ctl status` to see the points",
+        )
+    wanted = name or installed.point
+    point = context.ledger.points.find(wanted) if wanted else None
     if point is None or point.release is None or point.settings is None:
         raise NoPath(
             f"no release was recorded before {installed.version}",
@@ -58,9 +147,14 @@ def rollback_plan(context: Context) -> Plan:
             hint="run `s1ctl history` to see what was installed here",
         )
     before = next(
-        (i for i in context.ledger.releases.installs() if i.digest == point.release), None
+        (
+            i
+            for i in context.ledger.releases.installs()
+            if (i.digest, i.instances, i.settings) == (point.release, point.running, point.settings)
+        ),
+        None,
     )
-    target = Point(
+    return Point(
         id=point.id,
         release=point.release,
         version=str(point.version),
@@ -69,18 +163,25 @@ def rollback_plan(context: Context) -> Plan:
         revisions=point.revisions,
         former_point=before.point if before else None,
     )
-    now = _planned_view(context, installed.digest, installed.settings)
-    former = _planned_view(context, point.release, point.settings)
-    return plan_rollback(site_view(context), now, former, target)
+
+
+def dumps(context: Context) -> tuple[Dump, ...]:
+    """List the backups as the planner sees them, newest first."""
+    return tuple(
+        Dump(id=b.id, database=b.database, revisions=b.revisions, is_proven=b.is_proven)
+        for b in context.ledger.backups.all()
+    )
 
 
 def release_view(context: Context, digest: Digest) -> ReleaseView:
     """Open a loaded release and resolve its settings; generates the secrets it lacks.
 
-    Raises `NotReady` S1-U19 for settings, `PolicyRefused` S1-P01 for consent that is missing.
+    Raises `NotReady` S1-U19 for settings, `PolicyRefused` S1-P01 for consent that is missing,
+    `NoPath` S1-N20 where it needs another s1ctl.
     """
     release = context.release(digest)
     manifest = release.manifest
+    _check_tool(manifest)
     compose = context.compose(release)
     _check_consent(context, compose, manifest.version)
     for schema in manifest.schemas:
@@ -104,7 +205,9 @@ def site_view(context: Context) -> SiteView:
         is_backup_wanted=site.policy.backup.when == "always",
         addresses={name: (pair[0], pair[1]) for name, pair in owned.items()},
         applied=applied,
+        services={name: each.service for name, each in site.databases.items() if each.service},
         next_point=int(newest.id[1:]) + 1 if newest else 1,
+        next_backup=context.ledger.backups.next_number(),
     )
 
 
@@ -153,6 +256,35 @@ def _settings(context: Context, manifest: ReleaseManifest) -> Settings:
     return Settings(values=resolved.values, secrets=secrets)
 
 
+def _check_tool(manifest: ReleaseManifest) -> None:
+    """Refuse a release that this s1ctl is not for, before anything is staged."""
+    if not manifest.requires.s1ctl.contains(__version__, prereleases=True):
+        raise NoPath(
+            f"release {manifest.version} needs s1ctl `{manifest.requires.s1ctl}`, "
+            f"and this is {__version__}",
+            code="S1-N20",
+            hint="install that s1ctl beside this one, then run `s1ctl plan` with it",
+        )
+
+
+def _generated(context: Context, manifest: ReleaseManifest, name: str) -> Setting:
+    """Find a secret that s1ctl generates."""
+    secrets = {s.name: s for s in manifest.settings if s.kind == "secret"}
+    if name not in secrets:
+        raise UsageError(
+            f"release {manifest.version} has no secret `{name}`",
+            code="S1-U53",
+            hint="run `s1ctl secret list`",
+        )
+    if name in context.site.values or not secrets[name].generate:
+        raise UsageError(
+            f"the secret `{name}` comes from the site file, not from s1ctl",
+            code="S1-U54",
+            hint="change it at its source, then run `s1ctl apply`",
+        )
+    return secrets[name]
+
+
 def _check_consent(context: Context, compose: ComposeFile, version: Version) -> None:
     for name, service in compose.services.items():
         given = context.site.allow.get(name, ())
@@ -191,34 +323,6 @@ def _refuse_lower(installed: Installed, goal: Version, loaded: tuple[LoadedRelea
             code="S1-T21",
             hint="ask the vendor which of them is the right one; do not proceed",
         )
-
-
-def _nodes(context: Context, loaded: dict[Version, LoadedRelease]) -> list[Node]:
-    """Draw the map: loaded releases, and those that the newest of them knows of."""
-    manifests = {v: context.release(r.digest).manifest for v, r in loaded.items()}
-    nodes = [_node(m) for m in manifests.values()]
-    newest = max(manifests.values(), key=lambda m: m.sequence, default=None)
-    known = newest.upgrade.known if newest else ()
-    return nodes + [_far_node(edge) for edge in known if edge.version not in manifests]
-
-
-def _far_node(edge: Edge) -> Node:
-    return Node(
-        version=edge.version,
-        sources=edge.sources,
-        is_stop=edge.stop,
-        size_bytes=edge.bytes,
-        is_loaded=False,
-    )
-
-
-def _node(manifest: ReleaseManifest) -> Node:
-    return Node(
-        version=manifest.version,
-        sources=manifest.upgrade.sources,
-        is_stop=manifest.upgrade.stop,
-        size_bytes=sum(blob.size for blob in manifest.blobs),
-    )
 
 
 def _current(installed: Installed) -> Current:

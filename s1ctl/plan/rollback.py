@@ -34,10 +34,11 @@ def plan_rollback(
     """Plan the way back to a point: units newest first; the schema stays expanded.
 
     The point may lie several hops back. Raises `NoPath` S1-N03 when a contract was finished since
-    the point was made.
+    the point was made, S1-N26 when the databases lack what they had then.
     """
     current = current_of(site)
     _refuse_past_contract(site, current_view, point)
+    _refuse_ahead(site, point)
     instances = places(site, current, point)
     units = units_of(current_view.manifest, former.manifest)
     steps = (
@@ -164,3 +165,15 @@ def _refuse_past_contract(site: SiteView, view: ReleaseView, point: Point) -> No
             code="S1-N03",
             hint="run `s1ctl rollback --restore`, which first shows what would be lost",
         )
+
+
+def _refuse_ahead(site: SiteView, point: Point) -> None:
+    """Refuse a point whose revisions were taken away since, as a restore does."""
+    for database, then in point.revisions.items():
+        lacking = [revision for revision in then if revision not in site.applied.get(database, ())]
+        if lacking and database in site.applied:
+            raise NoPath(
+                f"`{database}` lacks {lacking[0]}, which it had at point {point.id}",
+                code="S1-N26",
+                hint=f"upgrade to it: `s1ctl upgrade --to {point.version}`",
+            )
