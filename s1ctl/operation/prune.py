@@ -1,6 +1,6 @@
 """Prune: find what there is, have it decided, and remove what no longer serves."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ def prune_facts(context: Context, *, keep: int) -> PruneFacts:
         last=next(iter(ledger.releases.installs(limit=1)), None),
         releases=releases,
         points=points,
-        backups=tuple(_backups(points)),
+        backups=tuple(_backups(context, points)),
         unfinished=unfinished.id if unfinished else None,
         named=frozenset(_texts(plain(unfinished.plan))) if unfinished else frozenset(),
         images={name: size for name, size in sizes.items() if size is not None},
@@ -76,6 +76,8 @@ def prune(
         _refuse_other(plan, make_prune_plan(prune_facts(context, keep=keep)))
         for backup in plan.backups:
             _remove_dump(context, backup)
+            if not backup.is_of_point:
+                context.ledger.backups.remove(backup.id)
         for point in plan.points:
             context.ledger.points.remove(point)
         is_off, left_tags = False, plan.tags
@@ -128,17 +130,33 @@ def _describe(context: Context, release: VerifiedRelease, needs: Needs) -> Store
     )
 
 
-def _backups(points: Iterable[RollbackPoint]) -> Iterator[StoredBackup]:
-    for point in points:
-        for database, dump in point.backups.items():
-            yield StoredBackup(
-                id=point.id,
-                database=database,
-                path=Path(str(dump["path"])),
-                size_bytes=int(dump["size_bytes"]),
-                point=point.id,
-                is_of_point=True,
-            )
+def _backups(context: Context, points: Sequence[RollbackPoint]) -> Iterator[StoredBackup]:
+    """List the dumps, newest first: those of the ledger, then those that only a point knows."""
+    of_points = {
+        Path(str(dump["path"])): (point.id, database, dump)
+        for point in points
+        for database, dump in point.backups.items()
+    }
+    for backup in context.ledger.backups.all():
+        point, *_ = of_points.pop(Path(backup.path), (None,))
+        yield StoredBackup(
+            id=backup.id,
+            database=backup.database,
+            path=Path(backup.path),
+            size_bytes=backup.size_bytes,
+            is_proven=backup.is_proven,
+            is_archive=backup.is_archive,
+            point=point,
+        )
+    for path, (point, database, dump) in of_points.items():
+        yield StoredBackup(
+            id=point,
+            database=database,
+            path=path,
+            size_bytes=int(dump["size_bytes"]),
+            point=point,
+            is_of_point=True,
+        )
 
 
 def _texts(data: Any) -> Iterator[str]:

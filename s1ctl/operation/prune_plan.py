@@ -43,13 +43,17 @@ class StoredRelease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBackup:
-    """A dump; `is_of_point` where only its point knows of it, so that they go together."""
+    """A dump; `is_of_point` where only its point knows of it, so that they go together.
+
+    With `is_archive` it keeps what a restore took away.
+    """
 
     id: str
     database: str
     path: Path
     size_bytes: int
     is_proven: bool = False
+    is_archive: bool = False
     point: str | None = None
     is_of_point: bool = False
 
@@ -204,8 +208,9 @@ def _kept_backups(facts: PruneFacts, points: Mapping[str, str]) -> dict[Path, st
     return why
 
 
-def _database(backup: StoredBackup) -> str:
-    return backup.database
+def _database(backup: StoredBackup) -> tuple[str, bool]:
+    """Count dumps of each database, and what restores took from it, apart."""
+    return backup.database, backup.is_archive
 
 
 def _manifests(

@@ -61,6 +61,8 @@ def _purge(context: Context) -> tuple[str, ...]:
     volumes = context.target.remove_volumes()
     for point in context.ledger.points.all():
         context.ledger.points.remove(point.id)
+    for backup in context.ledger.backups.all():
+        context.ledger.backups.remove(backup.id)
     for name in DATA_FOLDERS:
         _remove_folder(context.site.state / name)
     return volumes
