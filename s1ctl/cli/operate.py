@@ -38,7 +38,7 @@ def run_plan(
     probe: str | None = None,
     events: str | None = None,
 ) -> int:
-    """Plan, show, ask, apply, report; say the exit code."""
+    """Plan, show, ask, apply, report; say the exit code. A plan without a step is only shown."""
     from s1ctl.cli import plan_text
     from s1ctl.cli.outcome import report
     from s1ctl.cli.surroundings import acting
@@ -51,7 +51,7 @@ def run_plan(
         plan = make_plan(context)
         if approved is not None:
             plan_text.check_approved(plan, approved)
-        if is_dry:
+        if is_dry or plan.is_empty:
             here.output.result(plan_text.describe(plan), plan_text.document(plan))
             return 0
         if not here.output.is_json:

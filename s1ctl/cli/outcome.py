@@ -1,5 +1,6 @@
 """How an operation ended, in words, as plain data, and as the exit code."""
 
+from pathlib import Path
 from typing import Any
 
 from s1ctl.cli.context import Here
@@ -7,6 +8,7 @@ from s1ctl.cli.exit_codes import INTERRUPTED, exit_code
 from s1ctl.cli.output import error_document
 from s1ctl.cli.progress import duration
 from s1ctl.operation.outcome import Outcome
+from s1ctl.operation.run import log_file
 
 TAKEN_BACK, PAUSED = 30, 31
 
@@ -15,7 +17,8 @@ def report(here: Here, outcome: Outcome) -> int:
     """Write the outcome as the result; say the exit code."""
     code = code_of(outcome)
     here.close()
-    here.output.result(describe(outcome, code), document(outcome, code))
+    log = log_file(here.site, outcome.operation)
+    here.output.result(describe(outcome, code, log=log), document(outcome, code, log=log))
     return code
 
 
@@ -26,8 +29,8 @@ def code_of(outcome: Outcome) -> int:
     return TAKEN_BACK if outcome.error else 0
 
 
-def describe(outcome: Outcome, code: int) -> list[str]:
-    """Say the outcome in lines; the cause is in the last."""
+def describe(outcome: Outcome, code: int, *, log: Path) -> list[str]:
+    """Say the outcome in lines; where it failed, the last are cause, hint and log."""
     now = f"the site is at {outcome.version}" if outcome.version else "nothing is installed here"
     what = {
         0: f"{outcome.verb} is done" if outcome.state == "done" else "the hop is taken back",
@@ -44,10 +47,11 @@ def describe(outcome: Outcome, code: int) -> list[str]:
     if outcome.error:
         lines.append(f"cause[{outcome.error.code}]: {outcome.error.message}")
         lines.append(f"hint: {outcome.error.hint}")
+        lines.append(f"log: {log}")
     return lines
 
 
-def document(outcome: Outcome, code: int) -> dict[str, Any]:
+def document(outcome: Outcome, code: int, *, log: Path) -> dict[str, Any]:
     """Make the plain data of an outcome."""
     error = outcome.error
     return {
@@ -57,6 +61,7 @@ def document(outcome: Outcome, code: int) -> dict[str, Any]:
         "version": outcome.version,
         "seconds": round(outcome.seconds, 1),
         "head": outcome.head,
+        "log": str(log),
         "probe": outcome.probe,
         "exit": code,
         "cause": error_document(error, exit_code(error)) if error else None,

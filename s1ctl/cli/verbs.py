@@ -3,7 +3,9 @@
 import typer
 
 from s1ctl.cli import (
+    apply,
     bundle,
+    db,
     explain,
     going_on,
     init,
@@ -15,6 +17,7 @@ from s1ctl.cli import (
     preflight,
     prune,
     report,
+    secret,
     status,
     trust,
     uninstall,
@@ -30,6 +33,7 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(plan.plan)
     app.command()(install.install)
     app.command()(upgrade.upgrade)
+    app.command()(apply.apply)
     app.command()(going_on.resume)
     app.command()(going_on.rollback)
     app.command()(status.status)
@@ -38,6 +42,8 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(prune.prune)
     app.command()(uninstall.uninstall)
     app.command()(explain.explain)
+    app.add_typer(db.app, name="db")
+    app.add_typer(secret.app, name="secret")
     app.add_typer(key.app, name="key")
     app.add_typer(bundle.app, name="bundle")
     app.add_typer(trust.app, name="trust")

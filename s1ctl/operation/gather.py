@@ -78,8 +78,8 @@ def rotate_plan(context: Context, secret: str) -> Plan:
     used = installed.settings.secrets.get(secret)
     if used is not None and context.secrets.version(secret) <= used.version:
         context.secrets.renew(secret, chars=setting.generate or 0)
-    view = release_view(context, installed.digest)
-    others = {**installed.settings.secrets, secret: view.settings.secrets[secret]}
+    renewed = _settings(context, manifest, renewed=secret).secrets[secret]
+    others = {**installed.settings.secrets, secret: renewed}
     settings = Settings(values=installed.settings.values, secrets=others)
     view = _planned_view(context, installed.digest, settings)
     return plan_change("rotate", site_view(context), view)
@@ -237,10 +237,22 @@ def _planned_view(context: Context, digest: Digest, settings: Settings) -> Relea
     )
 
 
-def _settings(context: Context, manifest: ReleaseManifest) -> Settings:
+def _used_secrets(context: Context) -> Mapping[str, SecretUse]:
+    """Say which secrets are in use; where nothing is installed, those that were last: data stays.
+
+    A newer version than that was made for a rotation that was taken back.
+    """
+    newest = context.ledger.releases.installs(limit=1)
+    return newest[0].settings.secrets if newest else {}
+
+
+def _settings(
+    context: Context, manifest: ReleaseManifest, *, renewed: str | None = None
+) -> Settings:
     ensure_secrets(manifest.settings, context.site, context.secrets)
+    used = {name: use.version for name, use in _used_secrets(context).items() if name != renewed}
     resolved = resolve_release_settings(
-        manifest.settings, context.site, context.secrets, context.environment
+        manifest.settings, context.site, context.secrets, context.environment, in_use=used
     )
     if resolved.problems:
         raise NotReady(

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from s1ctl.errors import Inconclusive, S1Error, SiteHeld
-from s1ctl.ledger.holder import lives
 from s1ctl.ledger.operations import Operation
 from s1ctl.operation.action import Action
 from s1ctl.operation.actions import action_for
 from s1ctl.operation.context import Context
 from s1ctl.operation.events import Event
 from s1ctl.operation.execute import error_document, go_forward, numbered, take_back_hop
+from s1ctl.operation.holding import give_back, take
 from s1ctl.operation.outcome import Outcome, State
 from s1ctl.operation.run import Item, Run
 from s1ctl.plan.plan import Plan
-from s1ctl.targets.docker_hold import Hold
 from s1ctl.targets.probe import OpenLoop, ProbeNumbers
 
 Actions = Callable[[Item, Run], Action]
@@ -135,8 +134,7 @@ def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float)
     with context.interrupts.shielded():
         context.ledger.operations.set_state(identity, end.state, cause=error_document(end.error))
         if end.state != "paused":
-            context.target.release_hold(identity)
-            context.ledger.lock.release(identity)
+            give_back(context, identity)
         installed = context.ledger.releases.installed()
         version = str(installed.version) if installed else None
         by = {"who": context.holder.who, "host": context.holder.host}
@@ -176,35 +174,7 @@ def _record_end(run: Run, end: _End, record: dict[str, object]) -> str:
 
 
 def _hold(context: Context, identity: str, plan: Plan) -> int:
-    """Take the lock in the ledger, then at the target; both or none."""
-    fence = context.ledger.lock.acquire(
-        operation=identity,
-        holder=context.holder,
-        plan=str(plan.digest),
-        message=plan.verb,
-        at=context.now(),
-        is_alive=lives,
-    )
-    try:
-        context.target.hold(_mark(context, identity, plan))
-    except S1Error:
-        context.ledger.lock.release(identity)
-        raise
-    return fence
-
-
-def _mark(context: Context, identity: str, plan: Plan) -> Hold:
-    holder = context.holder
-    return Hold(
-        operation=identity,
-        who=holder.who,
-        host=holder.host,
-        pid=holder.pid,
-        boot_id=holder.boot_id,
-        since=context.now().isoformat(),
-        plan=str(plan.digest),
-        message=plan.verb,
-    )
+    return take(context, identity, plan=str(plan.digest), message=plan.verb)
 
 
 def _tell(context: Context, operation: Operation, event: str, text: str) -> None:

@@ -18,6 +18,7 @@ from tests.support.plans import install, upgrade
 DONE = Outcome(
     operation="op-7", verb="upgrade", state="done", version="1.1.0", head="ab", seconds=61.2
 )
+LOG = Path("/state/logs/op-7.ndjson")
 CAUSE = StepFailed("`web` is not ready", code="S1-E20", hint="read its log")
 PROBE = {"requests": 9, "failed": 0, "worst_ms": 8.1, "p99_ms": 7.0, "longest_stall_ms": 50.0}
 
@@ -34,20 +35,21 @@ PROBE = {"requests": 9, "failed": 0, "worst_ms": 8.1, "p99_ms": 7.0, "longest_st
 )
 def test_an_operation_ends_with_0_30_31_or_130(outcome: Outcome, code: int) -> None:
     assert words.code_of(outcome) == code
-    assert words.document(outcome, code)["exit"] == code
-    assert words.describe(outcome, code)
+    assert words.document(outcome, code, log=LOG)["exit"] == code
+    assert words.describe(outcome, code, log=LOG)
 
 
-def test_the_cause_and_its_hint_are_the_last_lines() -> None:
+def test_the_cause_its_hint_and_the_log_are_the_last_lines() -> None:
     outcome = replace(DONE, state="taken-back", version="1.0.0", error=CAUSE, probe=PROBE)
-    assert words.describe(outcome, 30) == [
+    assert words.describe(outcome, 30, log=LOG) == [
         "upgrade failed, and its hop was taken back: the site is at 1.0.0, after 61 s",
         "probe: 9 requests, 0 failed, worst 8.1 ms, p99 7.0 ms, longest stall 50.0 ms",
         "operation op-7, journal head ab",
         "cause[S1-E20]: `web` is not ready",
         "hint: read its log",
+        "log: /state/logs/op-7.ndjson",
     ]
-    assert words.document(outcome, 30)["cause"] == {
+    assert words.document(outcome, 30, log=LOG)["cause"] == {
         "code": "S1-E20",
         "message": "`web` is not ready",
         "hint": "read its log",
@@ -56,7 +58,7 @@ def test_the_cause_and_its_hint_are_the_last_lines() -> None:
 
 
 def test_a_pause_says_both_ways_on() -> None:
-    text = "\n".join(words.describe(replace(DONE, state="paused", error=CAUSE), 31))
+    text = "\n".join(words.describe(replace(DONE, state="paused", error=CAUSE), 31, log=LOG))
     assert "`s1ctl resume`" in text
     assert "`s1ctl rollback`" in text
 
