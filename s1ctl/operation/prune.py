@@ -167,7 +167,7 @@ def _texts(data: Any) -> Iterator[str]:
         for key, value in data.items():
             yield key
             yield from _texts(value)
-    elif isinstance(data, list):
+    elif isinstance(data, list | tuple):
         for item in data:
             yield from _texts(item)
 
