@@ -24,7 +24,12 @@ Probe = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan, and do nothing.")]
 Bundles = Annotated[
-    list[Path] | None, typer.Option("--bundle", metavar="FILE", help="Load this bundle first.")
+    list[Path] | None,
+    typer.Option(
+        "--bundle",
+        metavar="FILE|DIR",
+        help="Load this bundle first, or what a folder has of the path; else media are searched.",
+    ),
 ]
 
 

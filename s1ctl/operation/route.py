@@ -55,13 +55,20 @@ def find_route(context: Context, start: Version, goal: Version, reasons: Reasons
 
 
 def list_carry(
-    context: Context, start: Version | None, goal: Version, reasons: Reasons
+    context: Context,
+    start: Version | None,
+    goal: Version,
+    reasons: Reasons,
+    *,
+    at_hand: Iterable[ReleaseManifest] = (),
 ) -> tuple[Bundle, ...]:
     """List the bundles of the path, loaded or not; without a `start` the goal's alone.
 
-    Raises as `find_route`, but not S1-N02 for what the map knows.
+    `at_hand` are verified releases that could be loaded. Raises as `find_route`, but S1-N02 only
+    where nobody knows of the goal.
     """
-    nodes = tuple(_nodes(context, newest_loaded(context)))
+    near = [manifest for manifest in at_hand if manifest.version <= goal]
+    nodes = tuple(_nodes(context, newest_loaded(context), near))
     if start is None:
         legs = [(Leg(to=n.version, why="an install needs no other"), n) for n in nodes]
         chosen = [(leg, node) for leg, node in legs if node.version == goal]
@@ -85,23 +92,28 @@ def newest_loaded(context: Context) -> dict[Version, LoadedRelease]:
     return {release.version: release for release in loaded}
 
 
-def _nodes(context: Context, loaded: Mapping[Version, LoadedRelease]) -> Iterator[Node]:
-    """Draw the map as the loaded release with the highest sequence knows it.
+def _nodes(
+    context: Context,
+    loaded: Mapping[Version, LoadedRelease],
+    at_hand: Iterable[ReleaseManifest] = (),
+) -> Iterator[Node]:
+    """Draw the map as the release with the highest sequence knows it.
 
     What it says of a release counts more than what that says of itself: it was written later.
     """
-    manifests = {v: context.release(r.digest).manifest for v, r in loaded.items()}
+    manifests = {manifest.version: manifest for manifest in at_hand}
+    manifests |= {v: context.release(r.digest).manifest for v, r in loaded.items()}
     newest = max(manifests.values(), key=lambda manifest: manifest.sequence, default=None)
     known = {edge.version: edge for edge in newest.upgrade.known} if newest else {}
     for version in sorted(known.keys() | manifests.keys()):
         manifest, edge = manifests.get(version), known.get(version)
         if edge is None or manifest is newest:
-            yield _own_node(manifests[version])
+            yield _own_node(manifests[version], is_loaded=version in loaded)
         else:
-            yield _known_node(edge, manifest)
+            yield _known_node(edge, manifest, is_loaded=version in loaded)
 
 
-def _own_node(manifest: ReleaseManifest) -> Node:
+def _own_node(manifest: ReleaseManifest, *, is_loaded: bool) -> Node:
     rules = manifest.upgrade
     return Node(
         version=manifest.version,
@@ -110,10 +122,11 @@ def _own_node(manifest: ReleaseManifest) -> Node:
         is_dead_end=rules.dead_end,
         gates=rules.gates,
         size_bytes=_size(manifest),
+        is_loaded=is_loaded,
     )
 
 
-def _known_node(edge: Edge, manifest: ReleaseManifest | None) -> Node:
+def _known_node(edge: Edge, manifest: ReleaseManifest | None, *, is_loaded: bool) -> Node:
     return Node(
         version=edge.version,
         sources=edge.sources,
@@ -121,7 +134,7 @@ def _known_node(edge: Edge, manifest: ReleaseManifest | None) -> Node:
         is_dead_end=edge.dead_end,
         gates=edge.gates,
         size_bytes=_size(manifest) if manifest else edge.bytes,
-        is_loaded=manifest is not None,
+        is_loaded=is_loaded,
     )
 
 

@@ -13,6 +13,7 @@ from s1ctl.cli.watch import watching
 from s1ctl.errors import InputOutputFailed, PlanDiffers, S1Error, StepFailed, UsageError
 from s1ctl.operation.events import Event
 from s1ctl.operation.outcome import Outcome
+from s1ctl.shape import changed
 from tests.support.plans import install, upgrade
 
 DONE = Outcome(
@@ -160,3 +161,23 @@ def test_a_place_for_events_that_cannot_be_written_is_refused(here, tmp_path) ->
     ):
         pass
     assert refused.value.code == "S1-I02"
+
+
+def test_a_difference_that_no_line_shows_is_told_by_its_values(tmp_path: Path) -> None:
+    plan_text.write_plan(upgrade(), tmp_path / "plan.json")
+    other = changed(upgrade(), target_id="engine-2")
+    with pytest.raises(PlanDiffers) as refused:
+        plan_text.check_approved(other, tmp_path / "plan.json")
+    assert '-target_id: "engine-1"\n+target_id: "engine-2"' in refused.value.message
+
+
+def test_a_changed_value_of_a_setting_is_told_once(tmp_path: Path) -> None:
+    (release,) = upgrade().settings
+    settings = upgrade().settings[release]
+    other = changed(settings, values={"mode": "slow", "more": "1"})
+    lines = plan_text.difference(upgrade(), changed(upgrade(), settings={release: other}))
+    assert lines == [
+        f'-settings.{release}.values.mode: "fast"',
+        f'+settings.{release}.values.mode: "slow"',
+        f'+settings.{release}.values.more: "1"',
+    ]
