@@ -1,6 +1,5 @@
 """`s1ctl prune`: remove releases, images, points and backups that nothing needs any more."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,8 +43,9 @@ def prune(
     here = context.of(line)
     surroundings = make_context(here)
     count = keep or here.site.policy.keep_points
-    plan = make_prune_plan(prune_facts(surroundings, keep=count))
-    text = describe_plan(plan, here.site.name, is_registry_left=no_registry)
+    facts = prune_facts(surroundings, keep=count, is_registry_left=no_registry)
+    plan = make_prune_plan(facts)
+    text = describe_plan(plan, here.site.name)
     if dry_run or plan.is_empty:
         here.output.result(text, {"schema": SCHEMA, "done": False, "plan": plan_document(plan)})
         return
@@ -61,23 +61,21 @@ def prune(
         "done": True,
         "plan": plan_document(plan),
         "left": report_document(report),
-        "collect": None if no_registry else COLLECT,
+        "collect": COLLECT if plan.manifests else None,
     }
-    here.output.result(describe_end(plan, report, host, is_registry_left=no_registry), data)
+    here.output.result(describe_end(plan, report, host), data)
 
 
-def describe_plan(plan: "PrunePlan", site: str, *, is_registry_left: bool = False) -> list[str]:
+def describe_plan(plan: "PrunePlan", site: str) -> list[str]:
     """Say what stays and why, what goes, and how many bytes come free."""
     lines = [f"prune of {site}"]
     lines += [f"  stays  {name}: {why}" for name, why in plan.kept.items()]
     for release in plan.releases:
         fault = f"; its images stay, since {release.fault.message}" if release.fault else ""
         lines.append(f"  goes   release {release.version} ({release.digest}){fault}")
-    if not is_registry_left:
-        lines += [
-            f"  goes   manifest {repository}@{digest}" for repository, digest in plan.manifests
-        ]
-        lines += [f"  goes   tag {tag}; its manifest stays" for tag in plan.tags]
+    lines += [f"  goes   manifest {repository}@{digest}" for repository, digest in plan.manifests]
+    lines += [f"  goes   tag {tag}" for tag in plan.tags]
+    lines += [f"  goes   tag {tag}; its manifest stays" for tag in plan.lone_tags]
     lines += [f"  goes   image {name} ({size(count)})" for name, count in plan.images.items()]
     lines += [f"  goes   point {point}" for point in plan.points]
     lines += [
@@ -86,12 +84,15 @@ def describe_plan(plan: "PrunePlan", site: str, *, is_registry_left: bool = Fals
     ]
     if plan.is_empty:
         return [*lines, "nothing goes"]
-    return [*lines, f"comes free: {', '.join(_free(plan, is_registry_left=is_registry_left))}"]
+    free = (
+        f"registry {size(plan.registry_bytes)} after its own garbage collection",
+        f"engine at most {size(plan.engine_bytes)}",
+        f"state directory {size(plan.state_bytes)}",
+    )
+    return [*lines, f"comes free: {', '.join(free)}"]
 
 
-def describe_end(
-    plan: "PrunePlan", report: "PruneReport", host: str, *, is_registry_left: bool = False
-) -> list[str]:
+def describe_end(plan: "PrunePlan", report: "PruneReport", host: str) -> list[str]:
     """Say what went, what is left, and how the registry gives its room back."""
     removed = len(plan.images) - len(report.left_images)
     counts = (
@@ -100,7 +101,7 @@ def describe_end(
     )
     lines = [f"pruned: {counts}"]
     lines += [f"  a container still uses {name}; it stays" for name in report.left_images]
-    if is_registry_left or not plan.releases:
+    if not plan.manifests:
         return lines
     if report.is_deletion_off:
         lines.append(f"the registry {host} allows no deletion, so its images are all still there")
@@ -120,7 +121,7 @@ def plan_document(plan: "PrunePlan") -> dict[str, Any]:
         "kept": dict(plan.kept),
         "releases": [{"version": r.version, "digest": str(r.digest)} for r in plan.releases],
         "manifests": [f"{repository}@{digest}" for repository, digest in plan.manifests],
-        "tags": sorted({str(t) for r in plan.releases for t in r.tags} - _staying_tags(plan)),
+        "tags": [str(tag) for tag in (*plan.tags, *plan.lone_tags)],
         "images": dict(plan.images),
         "points": list(plan.points),
         "backups": [
@@ -141,19 +142,6 @@ def report_document(report: "PruneReport") -> dict[str, Any]:
         "images": list(report.left_images),
         "registry_deletes": not report.is_deletion_off,
     }
-
-
-def _staying_tags(plan: "PrunePlan") -> set[str]:
-    going = {*plan.manifests, *((t.repository, t.digest) for t in plan.tags)}
-    every = (tag for release in plan.releases for tag in release.tags)
-    return {str(tag) for tag in every if (tag.repository, tag.digest) not in going}
-
-
-def _free(plan: "PrunePlan", *, is_registry_left: bool) -> Iterable[str]:
-    if not is_registry_left:
-        yield f"registry {size(plan.registry_bytes)} after its own garbage collection"
-    yield f"engine at most {size(plan.engine_bytes)}"
-    yield f"state directory {size(plan.state_bytes)}"
 
 
 def _deletions(plan: "PrunePlan", host: str) -> list[str]:

@@ -1,29 +1,33 @@
 """Prune: find what there is, have it decided, and remove what no longer serves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from s1ctl.bundle.load import ONLY_IN_REGISTRY
-from s1ctl.bundle.needs import Needs, make_needs
+from s1ctl.bundle.needs import ManifestNeed, Needs, make_needs
 from s1ctl.errors import InputOutputFailed, PlanDiffers, S1Error
 from s1ctl.files import sync_folder
 from s1ctl.ledger.holder import lives
 from s1ctl.ledger.points import RollbackPoint
 from s1ctl.oci.digest import Digest
+from s1ctl.oci.manifest import Descriptor, Index, parse_manifest
 from s1ctl.oci.registry import Registry
 from s1ctl.operation.context import Context
 from s1ctl.operation.prune_plan import (
+    Named,
     PruneFacts,
     PrunePlan,
     StoredBackup,
+    StoredImage,
     StoredRelease,
     Tag,
     make_prune_plan,
 )
 from s1ctl.progress import Notify, Progress
+from s1ctl.release.manifest import Image
 from s1ctl.release.verified import VerifiedRelease
 from s1ctl.shape import plain
 
@@ -42,13 +46,13 @@ class PruneReport:
     is_deletion_off: bool
 
 
-def prune_facts(context: Context, *, keep: int) -> PruneFacts:
-    """Find what there is in store, ledger and engine; nothing is asked of the registry."""
+def prune_facts(context: Context, *, keep: int, is_registry_left: bool) -> PruneFacts:
+    """Find what there is in store, ledger and engine, and unless it is left in the registry."""
     ledger = context.ledger
     unfinished = ledger.operations.unfinished()
     releases = tuple(_releases(context))
-    names = dict.fromkeys(name for release in releases for name in release.references)
-    sizes = {name: context.target.image_bytes(name) for name in names}
+    images = [image for release in releases for image in release.images]
+    sizes = {i.reference: context.target.image_bytes(i.reference) for i in images}
     points = ledger.points.all()
     return PruneFacts(
         keep=keep,
@@ -59,7 +63,8 @@ def prune_facts(context: Context, *, keep: int) -> PruneFacts:
         backups=tuple(_backups(context, points)),
         unfinished=unfinished.id if unfinished else None,
         named=frozenset(_texts(plain(unfinished.plan))) if unfinished else frozenset(),
-        images={name: size for name, size in sizes.items() if size is not None},
+        in_engine={name: size for name, size in sizes.items() if size is not None},
+        in_registry=frozenset() if is_registry_left else _found(context.registry(), images),
     )
 
 
@@ -73,21 +78,26 @@ def prune(
     when the site changed since the plan was made.
     """
     with _holding(context):
-        _refuse_other(plan, make_prune_plan(prune_facts(context, keep=keep)))
+        now = prune_facts(context, keep=keep, is_registry_left=is_registry_left)
+        _refuse_other(plan, make_prune_plan(now))
         for backup in plan.backups:
             _remove_dump(context, backup)
             if not backup.is_of_point:
                 context.ledger.backups.remove(backup.id)
         for point in plan.points:
             context.ledger.points.remove(point)
-        is_off, left_tags = False, plan.tags
-        if not is_registry_left and plan.releases:
-            is_off, left_tags = _prune_registry(context.registry(), plan, notify)
+        is_off, left_tags = _prune_registry(context, plan, notify)
         left_images = tuple(n for n in plan.images if not context.target.remove_image(n))
         for release in plan.releases:
             context.ledger.releases.forget_loaded(release.digest)
             context.store.remove(release.digest)
     return PruneReport(left_tags=left_tags, left_images=left_images, is_deletion_off=is_off)
+
+
+def _found(registry: Registry, images: Sequence[StoredImage]) -> frozenset[Named]:
+    """Ask the registry which manifests it has."""
+    pairs = {pair for image in images for pair in image.manifests}
+    return frozenset(pair for pair in pairs if registry.has_manifest(*pair) is not None)
 
 
 def _releases(context: Context) -> Iterator[StoredRelease]:
@@ -109,25 +119,45 @@ def _stored(context: Context, digest: Digest, version: str) -> StoredRelease:
         needs = make_needs(release, context.site.registry.prefix)
     except S1Error as error:
         return StoredRelease(digest=digest, version=version, fault=error)
-    return _describe(context, release, needs)
-
-
-def _describe(context: Context, release: VerifiedRelease, needs: Needs) -> StoredRelease:
-    manifest, access = release.manifest, context.site.registry
+    manifest = release.manifest
     small = {b.digest: b.size for b in manifest.blobs if b.kind not in ONLY_IN_REGISTRY}
     return StoredRelease(
         digest=release.digest,
         version=str(manifest.version),
         sequence=manifest.sequence,
-        manifests=tuple((need.repository, need.digest) for need in reversed(needs.manifests)),
-        tags=tuple(
-            Tag(repository=n.manifest.repository, tag=n.tag, digest=n.manifest.digest)
-            for n in needs.tags
-        ),
-        references=tuple(access.reference(i.repository, i.digest) for i in manifest.images),
-        layers={need.digest: need.size for need in needs.blobs},
+        images=tuple(_image(context, release, needs, image) for image in manifest.images),
         store_bytes=len(release.header) + sum(small.values()),
     )
+
+
+def _image(context: Context, release: VerifiedRelease, needs: Needs, image: Image) -> StoredImage:
+    access, manifest = context.site.registry, release.manifest
+    repository = access.repository(image.repository)
+    by_digest = {need.digest: need for need in needs.manifests if need.repository == repository}
+    manifests = tuple(_below(by_digest, image.digest))
+    blobs = (blob for need in manifests for blob in _blobs(need))
+    return StoredImage(
+        reference=access.reference(image.repository, image.digest),
+        manifests=tuple((repository, need.digest) for need in manifests),
+        tags=tuple(Tag(repository=repository, tag=t, digest=image.digest) for t in image.tags),
+        layers={blob.digest: blob.size for blob in blobs},
+        units=frozenset(unit.name for unit in manifest.units if image.name in unit.images),
+    )
+
+
+def _below(manifests: Mapping[Digest, ManifestNeed], digest: Digest) -> Iterator[ManifestNeed]:
+    """Yield a manifest, and where it is an index those that it names."""
+    need = manifests[digest]
+    yield need
+    document = parse_manifest(need.raw, need.media_type)
+    if isinstance(document, Index):
+        for child in document.manifests:
+            yield from _below(manifests, child.digest)
+
+
+def _blobs(need: ManifestNeed) -> tuple[Descriptor, ...]:
+    document = parse_manifest(need.raw, need.media_type)
+    return () if isinstance(document, Index) else document.descriptors
 
 
 def _backups(context: Context, points: Sequence[RollbackPoint]) -> Iterator[StoredBackup]:
@@ -221,24 +251,16 @@ def _remove_dump(context: Context, backup: StoredBackup) -> None:
 
 
 def _prune_registry(
-    registry: Registry, plan: PrunePlan, notify: Notify
+    context: Context, plan: PrunePlan, notify: Notify
 ) -> tuple[bool, tuple[Tag, ...]]:
     """Delete manifests, then tags that are left; say whether deletion is off, and what stayed."""
+    total = len(plan.manifests)
     for count, (repository, digest) in enumerate(plan.manifests, start=1):
-        if not registry.delete_manifest(repository, digest):
-            return True, tuple(dict.fromkeys((*_all_tags(plan), *plan.tags)))
-        total = len(plan.manifests)
+        if not context.registry().delete_manifest(repository, digest):
+            return True, (*plan.tags, *plan.lone_tags)
         notify(Progress(label="registry", done=count, total=total, unit="manifests"))
-    gone = set(plan.manifests)
-    lasting = [tag for tag in _all_tags(plan) if (tag.repository, tag.digest) in gone]
-    left = [t for t in (*lasting, *plan.tags) if _is_left(registry, t)]
-    return False, tuple(dict.fromkeys(left))
-
-
-def _all_tags(plan: PrunePlan) -> list[Tag]:
-    gone = set(plan.manifests)
-    tags = (tag for release in plan.releases for tag in release.tags)
-    return [tag for tag in tags if (tag.repository, tag.digest) in gone]
+    tags = (*plan.tags, *plan.lone_tags)
+    return False, tuple(tag for tag in tags if _is_left(context.registry(), tag))
 
 
 def _is_left(registry: Registry, tag: Tag) -> bool:

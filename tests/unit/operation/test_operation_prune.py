@@ -16,6 +16,7 @@ from s1ctl.operation.prune_plan import (
     PruneFacts,
     PrunePlan,
     StoredBackup,
+    StoredImage,
     StoredRelease,
     Tag,
     make_prune_plan,
@@ -25,7 +26,7 @@ from s1ctl.shape import plain
 from tests.support.ledgers import NOW, SETTINGS
 from tests.support.plans import FIRST, SECOND, upgrade
 
-SHARED = Digest.of(b"postgres")
+SHARED = Digest.of(b"base layer")
 
 
 def digest(version: str) -> Digest:
@@ -34,20 +35,24 @@ def digest(version: str) -> Digest:
 
 def release(version: str, sequence: int, *, fault: S1Error | None = None) -> StoredRelease:
     """A release with an image of its own, and one that all of them share."""
-    own = Digest.of(f"image {version}".encode())
     return StoredRelease(
         digest=digest(version),
         version=version,
         sequence=sequence,
-        manifests=(("web", own), ("db", SHARED)),
-        tags=(
-            Tag(repository="web", tag=version, digest=own),
-            Tag(repository="db", tag=version, digest=SHARED),
-        ),
-        references=(f"registry/web@{own}", f"registry/db@{SHARED}"),
-        layers={Digest.of(version.encode()): 100, SHARED: 1000},
+        images=(image("web", version), image("db", version, content="same")),
         store_bytes=10,
         fault=fault,
+    )
+
+
+def image(unit: str, version: str, *, content: str | None = None) -> StoredImage:
+    own = Digest.of(f"{unit} {content or version}".encode())
+    return StoredImage(
+        reference=f"registry/{unit}@{own}",
+        manifests=((unit, own),),
+        tags=(Tag(repository=unit, tag=version, digest=own),),
+        layers={own: 100, SHARED: 1000},
+        units=frozenset({unit}),
     )
 
 
@@ -94,6 +99,7 @@ def backup(number: int, **changes: Any) -> StoredBackup:
 
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
 RELEASES = tuple(release(v, n) for n, v in enumerate(VERSIONS, start=1))
+IMAGES = tuple(image for release in RELEASES for image in release.images)
 
 
 def facts(**changes: Any) -> PruneFacts:
@@ -104,6 +110,8 @@ def facts(**changes: Any) -> PruneFacts:
         "releases": RELEASES,
         "points": (),
         "backups": (),
+        "in_engine": {image.reference: 7 for image in IMAGES},
+        "in_registry": frozenset(pair for image in IMAGES for pair in image.manifests),
     }
     return PruneFacts(**{**values, **changes})
 
@@ -134,14 +142,23 @@ def test_the_point_to_which_rollback_would_go_stays_however_old() -> None:
     assert gone(plan) == []
 
 
-def test_a_release_of_which_a_unit_still_runs_stays() -> None:
+def test_of_a_release_of_which_a_unit_still_runs_that_image_stays_and_no_other() -> None:
     now = installed("1.2.0", units=(instance("db", "1.0.0"), instance("web", "1.2.0")))
-    assert gone(make_prune_plan(facts(installed=now))) == ["1.1.0"]
+    plan = make_prune_plan(facts(installed=now))
+    assert gone(plan) == ["1.1.0"]
+    assert plan.kept["release 1.0.0"] == "its db is in use"
+    webs = {image("web", version).reference for version in ("1.0.0", "1.1.0")}
+    assert plan.images.keys() == webs
+    assert {f"registry/{name}@{digest}" for name, digest in plan.manifests} == webs
+    assert [str(tag) for tag in plan.tags] == ["web:1.0.0", "web:1.1.0"]
+    assert [str(tag) for tag in plan.lone_tags] == ["db:1.1.0"]
 
 
-def test_a_release_of_which_a_unit_of_a_kept_point_ran_stays() -> None:
-    points = (point(2, "1.1.0", instance("db", "1.0.0")),)
-    assert gone(make_prune_plan(facts(points=points))) == []
+def test_of_a_release_of_which_a_unit_of_a_kept_point_ran_that_image_stays() -> None:
+    points = (point(2, "1.1.0", instance("web", "1.0.0")), point(1, "1.0.0"))
+    plan = make_prune_plan(facts(points=points))
+    assert gone(plan) == []
+    assert plan.images == {}
 
 
 def test_what_the_plan_of_an_unfinished_operation_names_stays() -> None:
@@ -180,30 +197,32 @@ def test_the_releases_of_roll_steps_are_among_what_a_plan_names() -> None:
 
 
 def test_a_manifest_and_an_image_that_a_kept_release_shares_stay() -> None:
-    images = {name: 7 for r in RELEASES for name in r.references}
-    plan = make_prune_plan(facts(images=images))
-    assert SHARED not in {digest for _, digest in plan.manifests}
+    plan = make_prune_plan(facts())
+    assert {repository for repository, _ in plan.manifests} == {"web"}
     assert [name for name in plan.images if "db@" in name] == []
     assert len(plan.manifests) == len(plan.images) == 2
-    assert [str(tag) for tag in plan.tags] == ["db:1.0.0", "db:1.1.0"]
+    assert [str(tag) for tag in plan.lone_tags] == ["db:1.0.0", "db:1.1.0"]
 
 
-def test_an_image_that_the_engine_lacks_is_not_planned() -> None:
-    assert make_prune_plan(facts(images={})).images == {}
+def test_what_engine_and_registry_lack_is_not_planned() -> None:
+    plan = make_prune_plan(facts(in_engine={}, in_registry=frozenset()))
+    assert (plan.images, plan.manifests, plan.tags, plan.lone_tags) == ({}, (), (), ())
+    assert plan.registry_bytes == 0
+    assert gone(plan) == ["1.0.0", "1.1.0"]
 
 
 def test_bytes_count_only_what_nobody_else_needs() -> None:
-    plan = make_prune_plan(facts(images={RELEASES[0].references[0]: 7}))
-    assert (plan.registry_bytes, plan.engine_bytes, plan.state_bytes) == (200, 7, 20)
+    plan = make_prune_plan(facts())
+    assert (plan.registry_bytes, plan.engine_bytes, plan.state_bytes) == (200, 14, 20)
 
 
 def test_a_tag_that_was_moved_to_a_kept_release_stays() -> None:
-    again = replace(RELEASES[1], tags=(Tag(repository="web", tag="1.0.0", digest=SHARED),))
-    moved = replace(RELEASES[0], tags=(Tag(repository="web", tag="1.0.0", digest=SHARED),))
+    again = replace(RELEASES[1], images=(image("web", "1.0.0", content="again"),))
     now = installed("1.1.0")
-    plan = make_prune_plan(facts(releases=(moved, again), installed=now, last=now))
+    found = facts(releases=(RELEASES[0], again), installed=now, last=now)
+    plan = make_prune_plan(found)
     assert gone(plan) == ["1.0.0"]
-    assert plan.tags == ()
+    assert "web:1.0.0" not in {str(tag) for tag in plan.lone_tags}
 
 
 def test_of_each_database_the_newest_dumps_and_the_newest_proven_stay() -> None:
@@ -246,6 +265,7 @@ def test_after_an_uninstall_the_release_that_was_installed_last_stays() -> None:
 
 def test_where_nothing_was_ever_installed_every_release_stays() -> None:
     assert make_prune_plan(facts(installed=None, last=None)).is_empty
+    assert not make_prune_plan(facts()).is_empty
 
 
 def test_a_kept_release_that_cannot_be_read_stops_it() -> None:
