@@ -269,30 +269,36 @@ class DockerTarget:
         *,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, Secret] | None = None,
+        files: Mapping[str, Path] | None = None,
         user: str | int = "",
+        is_isolated: bool = False,
         silence_s: float = SILENCE_S,
     ) -> Iterator[bytes]:
         """Run `argv` in a new container of `image` on the site's network; yield its stdout.
 
-        Secrets are files under /run/secrets. Raises as `docker_once.run_once`.
+        Secrets are files under /run/secrets; `files` of ours, by their places in the container,
+        are lent to it to read. With `is_isolated` it has no network. Raises as
+        `docker_once.run_once`.
         """
         full = f"{self._site.name}-once-{name}"
         service = Service(
             image="once", user=user if user != "" else None, secrets=tuple(secrets or {})
         )
-        document = once_document(
-            site=self._site.name,
-            network=self._objects.network,
-            image=image,
-            argv=argv,
-            environment=environment or {},
-            user=str(user),
-            binds=self._mounts.write(full, service, {}, UnitSettings(secrets=secrets or {})),
-        )
         try:
             self._objects.find(full)
-            with closing(run_once(self._engine, full, document, silence_s=silence_s)) as output:  # type: ignore[type-var]
-                yield from output
+            written = self._mounts.write(full, service, {}, UnitSettings(secrets=secrets or {}))
+            with self._mounts.lent(files or {}, service) as lent:
+                document = once_document(
+                    site=self._site.name,
+                    network="none" if is_isolated else self._objects.network,
+                    image=image,
+                    argv=argv,
+                    environment=environment or {},
+                    user=str(user),
+                    binds=(*written, *lent),
+                )
+                with closing(run_once(self._engine, full, document, silence_s=silence_s)) as output:  # type: ignore[type-var]
+                    yield from output
         finally:
             self._mounts.remove(full)
 
