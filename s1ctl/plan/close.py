@@ -50,15 +50,24 @@ def pending_contracts(site: SiteView, view: ReleaseView) -> Pending:
 
 
 def close_steps(
-    site: SiteView, pending: Pending, release: Digest, *, also: Iterable[str] = ()
+    site: SiteView,
+    pending: Pending,
+    *,
+    runs: Digest,
+    brings: Digest,
+    also: Iterable[str] = (),
 ) -> tuple[AnyStep, ...]:
-    """Back up, prove, contract; databases of `also` are backed up with them."""
+    """Back up, prove, contract; databases of `also` are backed up with them.
+
+    `runs` is the release that is closed, whose databases these are; `brings` the one that has the
+    revisions, which may know of more contracts than that.
+    """
     if not pending:
         return ()
     contracted = tuple(dict.fromkeys(database for database, _ in pending))
-    backups = back_up(site, (*contracted, *also), release)
+    backups = back_up(site, (*contracted, *also), runs)
     proofs = prove(tuple(b for b in backups if b.database in contracted))
-    contracts = (_apply(database, revision, release) for database, revision in pending)
+    contracts = (_apply(database, revision, brings) for database, revision in pending)
     return (*backups, *proofs, *contracts)
 
 

@@ -175,7 +175,7 @@ def _closing(site: SiteView, view: ReleaseView, work: SchemaWork) -> tuple[AnySt
     if site.current is None:
         return ()
     also = _known(site, view) if site.is_backup_wanted else ()
-    return close_steps(site, work.closing, site.current.release, also=also)
+    return close_steps(site, work.closing, runs=site.current.release, brings=view.digest, also=also)
 
 
 def _close_hop(site: SiteView, view: ReleaseView) -> Hop | None:
@@ -186,7 +186,7 @@ def _close_hop(site: SiteView, view: ReleaseView) -> Hop | None:
     return Hop(
         to=view.digest,
         version=str(view.version),
-        steps=close_steps(site, pending, view.digest),
+        steps=close_steps(site, pending, runs=view.digest, brings=view.digest),
         why="what only the release before needed is taken away",
     )
 

@@ -50,8 +50,15 @@ def test_the_close_of_a_release_comes_before_all_else_of_the_next_hop() -> None:
     closing = [s for s in plan.hops[1].steps if isinstance(s, BackUp | ProveBackup)]
     assert {step.release for step in closing} == {V2.digest}
     assert plan.hops[1].steps[2] == ApplyRevision(
-        database="main", revision="c2", phase="contract", release=V2.digest
+        database="main", revision="c2", phase="contract", release=V3.digest
     )
+
+
+def test_a_contract_that_only_the_next_release_brings_is_taken_from_it() -> None:
+    early = make_view("1.1.0", revisions=TWO[:-1])
+    site = after(installed(V1), upgrade(installed(V1), early), V1, early)
+    assert plan_contract(site, early).is_empty
+    assert words(upgrade(site, V3)) == [HOP_2]
 
 
 def test_two_upgrades_of_one_hop_do_what_one_of_two_hops_does() -> None:
