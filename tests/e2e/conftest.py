@@ -154,17 +154,30 @@ def site(
 @pytest.fixture(scope="module")
 def ledgerly(ledgerly_vendor: Vendor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Yield the one site of a story: ledgerly 1.0.0 is installed, every release is loaded."""
+    yield from ledgerly_site(ledgerly_vendor, tmp_path_factory.mktemp("site"), "1.0.0")
+
+
+@pytest.fixture(scope="module")
+def newest_ledgerly(
+    ledgerly_vendor: Vendor, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """Yield a site that began with ledgerly 2.0.0, and has every release loaded."""
+    yield from ledgerly_site(ledgerly_vendor, tmp_path_factory.mktemp("site"), "2.0.0")
+
+
+def ledgerly_site(vendor: Vendor, folder: Path, version: str) -> Iterator[Site]:
+    """Make a registry and a site, and remove what it made at the engine in the end."""
     need("docker")
     need("registry")
-    folder = tmp_path_factory.mktemp("site")
     name = f"t{uuid.uuid4().hex[:8]}"
     more = ("--value", f"health_port={free_port()}", "--database", "ledger=store")
     registry = RegistryServer(folder / "registry", tls=True, user=USER, password=PASSWORD)
     with registry, closing(connect_engine(str(ENGINE))) as engine:
         try:
             with install(
-                ledgerly_vendor, registry, name, folder, network="10.213.10.0/24", more=more
-            ) as site:
+                vendor, registry, name, folder,
+                network="10.213.10.0/24", more=more, version=version,
+            ) as site:  # fmt: skip
                 yield site
         finally:
             remove_site(engine, name)
@@ -179,8 +192,9 @@ def install(
     *,
     network: str,
     more: Sequence[str] = (),
+    version: str = "1.0.0",
 ) -> Iterator[Site]:
-    """Make a site, load every bundle, install 1.0.0."""
+    """Make a site, load every bundle, install one of them."""
     need("docker")
     site_file = folder / "site.yaml"
     s1ctl = Program(
@@ -200,7 +214,7 @@ def install(
     try:
         s1ctl("trust", "init", "--root", vendor.root, "--fingerprint", vendor.fingerprint)
         s1ctl("load", *vendor.bundles.values())
-        s1ctl("install", "--bundle", vendor.bundles["1.0.0"], "--yes")
+        s1ctl("install", "--bundle", vendor.bundles[version], "--yes")
         yield Site(s1ctl=s1ctl, name=name, folder=folder, registry=registry, port=port)
     finally:
         shutil.rmtree(CERTIFICATES / registry.host, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The images of `ledgerly`: Node.js, PostgreSQL and nginx of Debian, and small layers of its own."""
+"""The images of `ledgerly`: Debian's Node.js, PostgreSQL and nginx, and small layers of its own."""
 
 import subprocess
 from functools import cache
