@@ -1,6 +1,7 @@
 """What the verbs that change a site have in common: show the plan, ask, apply it, tell the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,12 @@ import typer
 from s1ctl.cli.context import Here
 
 if TYPE_CHECKING:
+    from s1ctl.errors import S1Error
     from s1ctl.operation.context import Context
     from s1ctl.plan.plan import Plan
     from s1ctl.targets.probe import OpenLoop
+
+    Price = Callable[[Context, Plan], "Cost"]
 
 PROBE_RATE = 20.0
 
@@ -33,6 +37,15 @@ Bundles = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a plan would lose, in words and for the journal; `refusal` where nobody accepted it."""
+
+    lines: tuple[str, ...]
+    data: "Mapping[str, object]"
+    refusal: "S1Error | None"
+
+
 def run_plan(
     here: Here,
     make_plan: "Callable[[Context], Plan]",
@@ -42,8 +55,12 @@ def run_plan(
     is_yes: bool = False,
     probe: str | None = None,
     events: str | None = None,
+    price: "Price | None" = None,
 ) -> int:
-    """Plan, show, ask, apply, report; say the exit code. A plan without a step is only shown."""
+    """Plan, show, ask, apply, report; say the exit code. A plan without a step is only shown.
+
+    `price` says what the plan would lose; where that is not accepted, nothing begins.
+    """
     from s1ctl.cli import plan_text
     from s1ctl.cli.outcome import report
     from s1ctl.cli.surroundings import acting
@@ -56,15 +73,22 @@ def run_plan(
         plan = make_plan(context)
         if approved is not None:
             plan_text.check_approved(plan, approved)
+        cost = price(context, plan) if price else None
+        text = [*plan_text.describe(plan), *(cost.lines if cost else ())]
         if is_dry or plan.is_empty:
-            here.output.result(plan_text.describe(plan), plan_text.document(plan))
+            lost = {"loss": cost.data} if cost else {}
+            here.output.result(text, {**plan_text.document(plan), **lost})
             return 0
         if not here.output.is_json:
-            here.output.say("\n".join(plan_text.describe(plan)))
+            here.output.say("\n".join(text))
+        if cost and cost.refusal:
+            raise cost.refusal
         if not here.confirm("apply this plan?", is_yes=is_yes or approved is not None):
             raise typer.Abort
         check_plan(context, plan)
-        return report(here, apply_plan(context, plan, watch=watch_of(probe)))
+        announced = cost.data if cost else None
+        outcome = apply_plan(context, plan, watch=watch_of(probe), announced=announced)
+        return report(here, outcome)
 
 
 def watch_of(url: str | None) -> "OpenLoop | None":

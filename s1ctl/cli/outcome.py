@@ -7,8 +7,10 @@ from s1ctl.cli.context import Here
 from s1ctl.cli.exit_codes import INTERRUPTED, exit_code
 from s1ctl.cli.output import error_document
 from s1ctl.cli.progress import duration
+from s1ctl.operation.loss import Loss
 from s1ctl.operation.outcome import Outcome
 from s1ctl.operation.run import log_file
+from s1ctl.shape import plain
 
 TAKEN_BACK, PAUSED = 30, 31
 
@@ -41,6 +43,8 @@ def describe(outcome: Outcome, code: int, *, log: Path) -> list[str]:
     lines = [f"{what}: {now}, after {duration(outcome.seconds)}"]
     if outcome.probe:
         lines.append(_probe(outcome.probe))
+    if outcome.loss:
+        lines += _loss(outcome.loss)
     lines.append(f"operation {outcome.operation}, journal head {outcome.head}")
     if code in {PAUSED, INTERRUPTED}:
         lines.append("next: `s1ctl resume` to go on, or `s1ctl rollback` to take it back")
@@ -63,6 +67,7 @@ def document(outcome: Outcome, code: int, *, log: Path) -> dict[str, Any]:
         "head": outcome.head,
         "log": str(log),
         "probe": outcome.probe,
+        "loss": plain(outcome.loss) if outcome.loss else None,
         "exit": code,
         "cause": error_document(error, exit_code(error)) if error else None,
     }
@@ -74,3 +79,17 @@ def _probe(numbers: dict[str, object]) -> str:
         f" worst {numbers['worst_ms']} ms, p99 {numbers['p99_ms']} ms,"
         f" longest stall {numbers['longest_stall_ms']} ms"
     )
+
+
+def _loss(loss: Loss) -> list[str]:
+    """Set what was announced beside what went, by table."""
+    lines = []
+    for database, tables in loss.actual.items():
+        known = loss.announced.get(database, {}).get("rows", {})
+        total, told = sum(tables.values()), sum(known.values())
+        lines.append(f"lost in {database}: {total} rows, {told} were announced")
+        lines += [
+            f"  {table}: {tables.get(table, 0)}, {known.get(table, 0)} announced"
+            for table in sorted({*tables, *known})
+        ]
+    return lines or ["nothing was restored, so nothing is lost"]

@@ -38,12 +38,12 @@ def known_secrets(context: Context) -> tuple[KnownSecret, ...]:
 
 
 def secret_value(context: Context, name: str) -> Secret:
-    """Fetch the value in use. Raises `UsageError` S1-U112, `PlanDiffers` S1-N10."""
+    """Fetch the value in use. Raises `UsageError` S1-U122, `PlanDiffers` S1-N10."""
     secrets = _installed(context).settings.secrets
     if name not in secrets:
         raise UsageError(
             f"the installed release uses no secret `{name}`",
-            code="S1-U112",
+            code="S1-U122",
             hint="run `s1ctl secret list`",
         )
     wanted = {name: secrets[name]}

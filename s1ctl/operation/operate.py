@@ -1,12 +1,14 @@
 """Open, resume and take back an operation: the lock, the loop, and what is said at its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from s1ctl.errors import Inconclusive, S1Error, SiteHeld
 from s1ctl.ledger.operations import Operation
+from s1ctl.operation import loss
 from s1ctl.operation.action import Action
 from s1ctl.operation.actions import action_for
+from s1ctl.operation.backups import refuse_past_restore
 from s1ctl.operation.context import Context
 from s1ctl.operation.events import Event
 from s1ctl.operation.execute import error_document, go_forward, numbered, take_back_hop
@@ -14,17 +16,24 @@ from s1ctl.operation.holding import give_back, take
 from s1ctl.operation.outcome import Outcome, State
 from s1ctl.operation.run import Item, Run
 from s1ctl.plan.plan import Plan
+from s1ctl.shape import plain
 from s1ctl.targets.probe import OpenLoop, ProbeNumbers
 
 Actions = Callable[[Item, Run], Action]
 
 
 def apply_plan(
-    context: Context, plan: Plan, *, watch: OpenLoop | None = None, actions: Actions = action_for
+    context: Context,
+    plan: Plan,
+    *,
+    watch: OpenLoop | None = None,
+    actions: Actions = action_for,
+    announced: Mapping[str, object] | None = None,
 ) -> Outcome:
     """Open an operation for `plan` and walk it; a hop that fails is taken back as a whole.
 
-    `watch` is a client that asks the platform all the while; its numbers go into the journal.
+    `watch` is a client that asks the platform all the while; its numbers go into the journal, and
+    so does `announced`, the loss of data that somebody has accepted.
     Raises `SiteHeld` when another operation is open or paused. From then on nothing is raised:
     the outcome holds the error.
     """
@@ -33,6 +42,8 @@ def apply_plan(
     with context.interrupts.shielded():
         operation = context.ledger.operations.open(plan, fence=fence, at=context.now())
         context.ledger.addresses.record(plan.addresses)
+        if announced is not None:
+            loss.record_announced(context, operation, announced)
     _tell(context, operation, "opened", f"{plan.verb}, {len(numbered(plan))} steps")
     return _walk(
         Run(context=context, operation=operation, fence=fence, actions=actions), _forward, watch
@@ -95,6 +106,8 @@ class _TakenBack(Exception):
 
 
 def _backward(run: Run) -> State:
+    refuse_past_restore(run)
+    refuse_past_restore(run)
     with run.context.interrupts.shielded():
         run.context.ledger.operations.set_direction(run.operation.id, "undo")
     return "done" if take_back_hop(run) else "taken-back"
@@ -144,7 +157,8 @@ def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float)
             "probe": probe,
             "by": by,
         }
-        head = _record_end(run, end, record)
+        lost = loss.read(context, run.operation)
+        head = _record_end(run, end, {**record, "loss": plain(lost)} if lost else record)
     return Outcome(
         operation=identity,
         verb=run.operation.plan.verb,
@@ -155,6 +169,7 @@ def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float)
         error=end.error,
         is_interrupted=end.is_interrupted,
         probe=probe,
+        loss=lost,
     )
 
 

@@ -74,7 +74,7 @@ def _standing(schema: Schema, truth: Truth) -> DatabaseStanding:
 def find_undoing(context: Context, database: str | None) -> Undoing:
     """Find the newest revision of a database, where it may be taken back.
 
-    Raises `UsageError` S1-U111 for the database's name, `NoPath` S1-N30 where nothing is applied
+    Raises `UsageError` S1-U121 for the database's name, `NoPath` S1-N30 where nothing is applied
     or no loaded release knows it, S1-N31 while the installed release needs it, S1-N32 for a
     phase that has no way back.
     """
@@ -145,7 +145,7 @@ def _chosen(schemas: tuple[Schema, ...], database: str | None) -> Schema:
     what = "no database was named" if database is None else f"there is no database `{database}`"
     raise UsageError(
         f"{what}; the installed release has {names}",
-        code="S1-U111",
+        code="S1-U121",
         hint="name one: `s1ctl db undo DATABASE`",
     )
 

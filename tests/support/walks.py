@@ -77,7 +77,7 @@ class Walks:
             holder=own_holder("operator"),
             now=lambda: datetime.now(UTC),
             sleep=sleep,
-            tell=lambda event: self.observe(event),
+            tell=self.observe,
             interrupts=Interrupts(),
             release=lambda digest: self.releases[digest],
             compose=lambda release: parse_compose(release.compose, name="compose.yaml"),

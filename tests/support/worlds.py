@@ -23,7 +23,6 @@ from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import RecordRelease
 from s1ctl.progress import Notify
 
-
 KEPT = ("RecordPoint", "BackUp", "ProveBackup", "ApplyRevision", "RunJob", "Archive")
 
 
