@@ -207,7 +207,7 @@ def break_it(story: Story, url: str) -> Numbers:
 def installed(story: Story) -> str:
     """The release at which the site says it is."""
     story.s1ctl("status")
-    told = json.loads(story.s1ctl("status", "--output", "json"))
+    told = json.loads(story.s1ctl("status", "--output", "json", is_shown=False))
     version: str = told["installed"]["version"]
     return version
 

@@ -40,12 +40,12 @@ class Story:
         """Say a sentence."""
         print(f"\n{text}" if text else "", flush=True)
 
-    def s1ctl(self, *words: str | Path, ends_with: int = 0) -> str:
+    def s1ctl(self, *words: str | Path, ends_with: int = 0, is_shown: bool = True) -> str:
         """Run s1ctl as a person would type it, and hand back what it wrote to stdout."""
-        return self.run(S1CTL, *words, ends_with=ends_with)
+        return self.run(S1CTL, *words, ends_with=ends_with, is_shown=is_shown)
 
-    def run(self, *words: str | Path, ends_with: int = 0) -> str:
-        """Run a command; its stdout is shown and handed back, its stderr only shown.
+    def run(self, *words: str | Path, ends_with: int = 0, is_shown: bool = True) -> str:
+        """Run a command; its stdout is handed back, and shown if wanted, its stderr only shown.
 
         Its status is kept in `status`; another one than `ends_with` is the end of the story.
         """
@@ -64,7 +64,8 @@ class Story:
             assert process.stdout
             for line in process.stdout:
                 lines.append(line)
-                print(line, end="", flush=True)
+                if is_shown:
+                    print(line, end="", flush=True)
             self.status = process.wait(TIMEOUT_S)
         seconds = time.monotonic() - began
         status = f", exit {self.status}" if self.status or ends_with else ""
