@@ -33,7 +33,7 @@ class Teller:
         self.answers = answers
         self.status = 0
 
-    def s1ctl(self, *words: object, ends_with: int = 0, is_shown: bool = True) -> str:
+    def s1ctl(self, *words: object, ends_with: int = 0, **_: object) -> str:
         self.told.append(" ".join(map(str, words)))
         self.status = ends_with
         return self.answers.get(str(words[0]), "")
