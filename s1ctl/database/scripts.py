@@ -59,7 +59,7 @@ psql -qAtX -v ON_ERROR_STOP=1 <<'SQL'
 # Root becomes the image's own database user; the script goes on as whoever that is.
 PROVE = """
 set -eu
-exec <"${S1CTL_DUMP:-/dev/stdin}"
+if [ -n "${S1CTL_DUMP:-}" ]; then exec <"$S1CTL_DUMP"; fi
 if [ "$(id -u)" != 0 ]; then exec sh -c "$S1CTL_SCRIPT"; fi
 user=
 for name in postgres pgsql _postgresql nobody; do
