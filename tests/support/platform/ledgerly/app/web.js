@@ -7,10 +7,10 @@ const VERSION = process.env.VERSION;
 // `routes` maps "METHOD /path" to a function that answers [status, value]; `ready` may reject.
 exports.serve = ({ name, ready, routes }) => {
   const all = {
-    ...routes,
     "GET /live": async () => [200, { live: true }],
     "GET /version": async () => [200, { version: VERSION }],
     "GET /ready": async () => [(await ready()) ? 200 : 503, {}],
+    ...routes,
   };
   const server = http.createServer({ keepAlive: false }, async (request, response) => {
     const url = new URL(request.url, "http://ledgerly");
