@@ -99,7 +99,9 @@ def prove(step: ProveBackup, run: Run) -> Action:
     def do(notify: Notify) -> Record:
         backup = find_backup(run.context, step.backup, step.database)
         proof = prove_dump(run.context, _source(run, step), backup, notify)
-        return {"backup": step.backup, "proof": plain(proof)}
+        # Events and journal hold no fractions.
+        told = {**plain(proof), "seconds": round(proof.seconds)}
+        return {"backup": step.backup, "proof": told}
 
     return Action(probe=probe, do=do)
 
