@@ -44,3 +44,16 @@ def test_a_contract_is_proven_first_and_closes_the_way_back(ledgerly) -> None:
     assert refused["error"]["code"].startswith("S1-N")
     assert reported(ledgerly) == "2.0.0"
     write_entry(ledgerly.port, "after", 1)
+
+
+def test_a_restore_past_the_contract_loses_what_it_announced_and_nothing_else(ledgerly) -> None:
+    refused = ledgerly.s1ctl.data("rollback", "--restore", "--yes", expected=2)
+    assert refused["error"]["code"] == "S1-U125"
+    rows = count(ledgerly.port)
+    ended = ledgerly.s1ctl.data("rollback", "--restore", "--accept-data-loss", "--yes")
+    announced = ended["loss"]["announced"]["ledger"]["rows"]
+    assert ended["version"] == reported(ledgerly) == "1.1.0"
+    assert announced["public.entries"] > 0
+    assert ended["loss"]["actual"] == {"ledger": announced}
+    assert count(ledgerly.port) == rows - announced["public.entries"]
+    write_entry(ledgerly.port, "after the restore", 1)
