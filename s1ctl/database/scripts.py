@@ -95,24 +95,25 @@ BEGIN
         SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', nspname) FROM pg_namespace
         WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
     LOOP EXECUTE command; END LOOP;
-    FOR command IN
-        SELECT format('DROP %s IF EXISTS %s CASCADE', CASE c.relkind WHEN 'v' THEN 'VIEW'
-            WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' WHEN 'c' THEN 'TYPE'
-            WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, c.oid::regclass)
+    FOR command IN  -- a sequence of a column goes with its table
+        SELECT unnest(ARRAY(SELECT format('DROP %s IF EXISTS %s CASCADE', CASE c.relkind
+            WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
+            WHEN 'c' THEN 'TYPE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, c.oid::regclass)
         FROM pg_class c WHERE c.relnamespace = to_regnamespace('public')
         AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND NOT EXISTS (
-            SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+            SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass
+            AND (d.deptype = 'e' OR c.relkind = 'S' AND d.deptype IN ('a', 'i')))))
     LOOP EXECUTE command; END LOOP;
     FOR command IN
-        SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure) FROM pg_proc p
-        WHERE p.pronamespace = to_regnamespace('public') AND NOT EXISTS (
-            SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+        SELECT unnest(ARRAY(SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure)
+        FROM pg_proc p WHERE p.pronamespace = to_regnamespace('public') AND NOT EXISTS (
+            SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')))
     LOOP EXECUTE command; END LOOP;
     FOR command IN
-        SELECT format('DROP TYPE IF EXISTS %s CASCADE', t.oid::regtype) FROM pg_type t
-        WHERE t.typnamespace = to_regnamespace('public') AND t.typtype IN ('d', 'e', 'r')
-        AND NOT EXISTS (
-            SELECT 1 FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e')
+        SELECT unnest(ARRAY(SELECT format('DROP TYPE IF EXISTS %s CASCADE', t.oid::regtype)
+        FROM pg_type t WHERE t.typnamespace = to_regnamespace('public')
+        AND t.typtype IN ('d', 'e', 'r') AND NOT EXISTS (
+            SELECT 1 FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e')))
     LOOP EXECUTE command; END LOOP;
     PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
 END $clean$;

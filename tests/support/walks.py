@@ -1,10 +1,10 @@
 """Operations walked for real: the planner's plan, the executor's loop, a real engine beside it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,7 +76,8 @@ class Walks:
             environment=self.environment,
             holder=own_holder("operator"),
             now=lambda: datetime.now(UTC),
-            sleep=sleep,
+            clock=time.monotonic,
+            sleep=time.sleep,
             tell=self.observe,
             interrupts=Interrupts(),
             release=lambda digest: self.releases[digest],
