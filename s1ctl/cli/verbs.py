@@ -4,6 +4,7 @@ import typer
 
 from s1ctl.cli import (
     apply,
+    backup,
     bundle,
     db,
     explain,
@@ -44,6 +45,7 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(explain.explain)
     app.add_typer(db.app, name="db")
     app.add_typer(secret.app, name="secret")
+    app.add_typer(backup.app, name="backup")
     app.add_typer(key.app, name="key")
     app.add_typer(bundle.app, name="bundle")
     app.add_typer(trust.app, name="trust")

@@ -33,7 +33,7 @@ end() {
 trap end EXIT
 trap 'exit 143' TERM INT
 failed() { tail -n 5 "$work/log" >&2; exit 3; }
-(while :; do echo; sleep 20; done) &
+(while :; do echo; sleep 20 </dev/null >/dev/null 2>&1; done) &
 heart=$!
 export PGHOST="$work" PGPORT=5432 PGUSER=s1ctl_admin
 initdb -D "$work/data" -U "$PGUSER" -A trust -E UTF8 --locale=C -N >"$work/log" 2>&1 || failed

@@ -55,7 +55,7 @@ class Announcement(Value):
 def announce(context: Context, plan: Plan) -> tuple[Announcement, ...]:
     """Count, now, what the restores of a plan would take away; exact while nobody writes.
 
-    Raises `StepFailed` S1-D63, S1-D64 for a backup that cannot be relied on.
+    Raises `InputOutputFailed` S1-D63, S1-D64 for a backup that cannot be relied on.
     """
     return tuple(
         _announcement(context, plan, step)
@@ -194,11 +194,11 @@ def set_password(step: SetPassword, run: Run) -> Action:
 
 
 def find_backup(context: Context, backup: str, database: str | None = None) -> Backup:
-    """Find a recorded backup. Raises `StepFailed` S1-D64."""
+    """Find a recorded backup. Raises `InputOutputFailed` S1-D64."""
     found = context.ledger.backups.find(backup)
     if found is None or database not in (None, found.database):
         of = f" of `{database}`" if database else ""
-        raise StepFailed(
+        raise InputOutputFailed(
             f"there is no backup `{backup}`{of}",
             code="S1-D64",
             hint="run `s1ctl backup list`",
@@ -264,7 +264,7 @@ def _refuse_nameless(step: BackUp) -> None:
 def _refuse_unproven(backup: Backup) -> None:
     if not backup.is_proven:
         how = "was never proven" if backup.proof is None else "is not what was dumped"
-        raise StepFailed(
+        raise InputOutputFailed(
             f"backup {backup.id} of `{backup.database}` {how}",
             code="S1-D63",
             hint=f"run `s1ctl backup prove {backup.id}`",

@@ -1,6 +1,6 @@
 """Gather what the planner is told, and have it plan."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from packaging.version import Version
 
@@ -9,8 +9,9 @@ from s1ctl.errors import NoPath, NotReady, PolicyRefused, UsageError, Withdrawn
 from s1ctl.ledger.releases import Installed, LoadedRelease
 from s1ctl.oci.digest import Digest
 from s1ctl.operation.context import Context
-from s1ctl.operation.databases import access_of, applied_everywhere
+from s1ctl.operation.databases import access_of, applied_texts, refuse_changed_texts
 from s1ctl.operation.route import find_route
+from s1ctl.operation.unknown_units import refuse_unknown_units
 from s1ctl.plan.plan import Plan, SecretUse, Settings
 from s1ctl.plan.planner import plan_change, plan_contract, plan_install, plan_upgrade
 from s1ctl.plan.restore import Dump, choose_dumps, plan_restore
@@ -26,7 +27,11 @@ NO_REASONS: Mapping[str, str] = {}
 
 
 def install_plan(context: Context, digest: Digest) -> Plan:
-    """Plan the first release. Raises `UsageError` S1-U18 where one is installed."""
+    """Plan the first release.
+
+    Raises `UsageError` S1-U18 where one is installed, `SiteHeld` S1-N28 where one runs that the
+    ledger does not know.
+    """
     installed = context.ledger.releases.installed()
     if installed is not None:
         raise UsageError(
@@ -34,7 +39,9 @@ def install_plan(context: Context, digest: Digest) -> Plan:
             code="S1-U18",
             hint="run `s1ctl upgrade --to VERSION`",
         )
-    return plan_install(site_view(context), release_view(context, digest))
+    view = release_view(context, digest)
+    refuse_unknown_units(context, view.manifest)
+    return plan_install(site_view(context), view)
 
 
 def upgrade_plan(
@@ -48,22 +55,24 @@ def upgrade_plan(
     """Plan the path from the installed release to `goal`; `accepted` are gates with reasons.
 
     Raises `NoPath` S1-N01, S1-N02, S1-N20, S1-N21, S1-N27, `Withdrawn` S1-T20 and S1-T21, and what
-    settings refuse.
+    settings refuse; `ContentsRefused` S1-D16 where the path changes what a database has applied.
     """
-    installed = _installed(context)
+    installed = installed_release(context)
     _refuse_lower(installed, goal, context.ledger.releases.loaded())
     route = find_route(context, installed.version, goal, accepted)
-    views = tuple(release_view(context, release.digest) for release in route.releases)
+    digests = tuple(release.digest for release in route.releases)
+    names = _declared(context, (installed.digest, *digests))
+    views = tuple(release_view(context, digest, elsewhere=names) for digest in digests)
     plan = plan_upgrade(
-        site_view(context), views, route.legs, is_stage=is_stage, is_contract=is_contract
+        site_view(context, *views), views, route.legs, is_stage=is_stage, is_contract=is_contract
     )
     return changed(plan, accepted=route.accepted)
 
 
 def apply_plan(context: Context) -> Plan:
     """Plan the installed release with what the site file says now; empty where nothing differs."""
-    view = release_view(context, _installed(context).digest)
-    return plan_change("apply", site_view(context), view)
+    view = release_view(context, installed_release(context).digest)
+    return plan_change("apply", site_view(context, view), view)
 
 
 def rotate_plan(context: Context, secret: str) -> Plan:
@@ -72,7 +81,7 @@ def rotate_plan(context: Context, secret: str) -> Plan:
     A version that was written and never used is taken again. Raises `UsageError` S1-U53 where the
     release has no such secret, S1-U54 where the site file names its source.
     """
-    installed = _installed(context)
+    installed = installed_release(context)
     manifest = context.release(installed.digest).manifest
     setting = _generated(context, manifest, secret)
     used = installed.settings.secrets.get(secret)
@@ -81,15 +90,15 @@ def rotate_plan(context: Context, secret: str) -> Plan:
     renewed = _settings(context, manifest, renewed=secret).secrets[secret]
     others = {**installed.settings.secrets, secret: renewed}
     settings = Settings(values=installed.settings.values, secrets=others)
-    view = _planned_view(context, installed.digest, settings)
+    view = recorded_view(context, installed.digest, settings)
     return plan_change("rotate", site_view(context), view)
 
 
 def contract_plan(context: Context) -> Plan:
     """Plan the close of the installed release; empty where no contract is pending."""
-    installed = _installed(context)
-    view = _planned_view(context, installed.digest, installed.settings)
-    return plan_contract(site_view(context), view)
+    installed = installed_release(context)
+    view = recorded_view(context, installed.digest, installed.settings)
+    return plan_contract(site_view(context, view), view)
 
 
 def rollback_plan(context: Context, point: str | None = None) -> Plan:
@@ -98,10 +107,10 @@ def rollback_plan(context: Context, point: str | None = None) -> Plan:
     Raises `NoPath` S1-N03 past a contract, S1-N05 and S1-N06 where there is nothing to go back to,
     S1-N25 for an unknown point, S1-N26 for one that lies ahead.
     """
-    installed = _installed(context)
+    installed = installed_release(context)
     target = find_point(context, installed, point)
-    now = _planned_view(context, installed.digest, installed.settings)
-    former = _planned_view(context, target.release, target.settings)
+    now = recorded_view(context, installed.digest, installed.settings)
+    former = _target_view(context, target)
     return plan_rollback(site_view(context), now, former, target)
 
 
@@ -118,10 +127,10 @@ def restore_plan(
     can be is lost; `backup` says another. Raises as `rollback_plan`, and `NoPath` S1-N22 where a
     rollback would do, S1-N23 where no backup serves.
     """
-    installed = _installed(context)
+    installed = installed_release(context)
     target = find_point(context, installed, point)
-    now = _planned_view(context, installed.digest, installed.settings)
-    former = _planned_view(context, target.release, target.settings)
+    now = recorded_view(context, installed.digest, installed.settings)
+    former = _target_view(context, target)
     site = site_view(context)
     chosen = choose_dumps(site, now, target, dumps(context), named=backup)
     return plan_restore(site, now, former, target, backups=chosen, is_archived=is_archived)
@@ -173,28 +182,35 @@ def dumps(context: Context) -> tuple[Dump, ...]:
     )
 
 
-def release_view(context: Context, digest: Digest) -> ReleaseView:
+def release_view(
+    context: Context, digest: Digest, *, elsewhere: Collection[str] = ()
+) -> ReleaseView:
     """Open a loaded release and resolve its settings; generates the secrets it lacks.
 
-    Raises `NotReady` S1-U19 for settings, `PolicyRefused` S1-P01 for consent that is missing,
+    `elsewhere` are settings that other releases of the path declare. Raises `Withdrawn` S1-T22,
+    S1-T23, `NotReady` S1-U19 for settings, `PolicyRefused` S1-P01 for consent that is missing,
     `NoPath` S1-N20 where it needs another s1ctl.
     """
-    release = context.release(digest)
+    release = context.admitted(digest)
     manifest = release.manifest
     _check_tool(manifest)
     compose = context.compose(release)
     _check_consent(context, compose, manifest.version)
     for schema in manifest.schemas:
         access_of(context, manifest, schema)
-    settings = _settings(context, manifest)
+    settings = _settings(context, manifest, elsewhere=elsewhere)
     return ReleaseView(digest=digest, manifest=manifest, compose=compose, settings=settings)
 
 
-def site_view(context: Context) -> SiteView:
-    """Say how the site stands: ledger, databases, points."""
+def site_view(context: Context, *views: ReleaseView) -> SiteView:
+    """Say how the site stands: ledger, databases, points.
+
+    Raises `ContentsRefused` S1-D16 where a view has another text of an applied revision.
+    """
     site, installed = context.site, context.ledger.releases.installed()
     owned, newest = context.ledger.addresses.all(), context.ledger.points.newest()
-    applied = applied_everywhere(context, installed.digest, installed.settings) if installed else {}
+    texts = applied_texts(context, installed.digest, installed.settings) if installed else {}
+    refuse_changed_texts(texts, (view.manifest for view in views))
     return SiteView(
         name=site.name,
         target_id=context.target.target_id(),
@@ -204,7 +220,7 @@ def site_view(context: Context) -> SiteView:
         current=_current(installed) if installed else None,
         is_backup_wanted=site.policy.backup.when == "always",
         addresses={name: (pair[0], pair[1]) for name, pair in owned.items()},
-        applied=applied,
+        applied={database: tuple(applied) for database, applied in texts.items()},
         services={name: each.service for name, each in site.databases.items() if each.service},
         next_point=int(newest.id[1:]) + 1 if newest else 1,
         next_backup=context.ledger.backups.next_number(),
@@ -219,15 +235,22 @@ def setting_values(context: Context, manifest: ReleaseManifest) -> dict[str, str
     return resolved.values
 
 
-def setting_problems(context: Context, manifest: ReleaseManifest) -> tuple[str, ...]:
-    """Say what is wrong with the site's values for a release."""
+def setting_problems(
+    context: Context, manifest: ReleaseManifest, *, elsewhere: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Say what is wrong with the site's values for a release; `elsewhere` as in `release_view`."""
     resolved = resolve_release_settings(
-        manifest.settings, context.site, context.secrets, context.environment
+        manifest.settings,
+        context.site,
+        context.secrets,
+        context.environment,
+        elsewhere=elsewhere,
     )
     return resolved.problems
 
 
-def _planned_view(context: Context, digest: Digest, settings: Settings) -> ReleaseView:
+def recorded_view(context: Context, digest: Digest, settings: Settings) -> ReleaseView:
+    """Open a release with the settings that are recorded for it."""
     release = context.release(digest)
     return ReleaseView(
         digest=digest,
@@ -235,6 +258,12 @@ def _planned_view(context: Context, digest: Digest, settings: Settings) -> Relea
         compose=context.compose(release),
         settings=settings,
     )
+
+
+def _target_view(context: Context, target: Point) -> ReleaseView:
+    """See the release of a point; the way back to a withdrawn one is refused as any other."""
+    context.admitted(target.release)
+    return recorded_view(context, target.release, target.settings)
 
 
 def _used_secrets(context: Context) -> Mapping[str, SecretUse]:
@@ -247,12 +276,21 @@ def _used_secrets(context: Context) -> Mapping[str, SecretUse]:
 
 
 def _settings(
-    context: Context, manifest: ReleaseManifest, *, renewed: str | None = None
+    context: Context,
+    manifest: ReleaseManifest,
+    *,
+    renewed: str | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Settings:
     ensure_secrets(manifest.settings, context.site, context.secrets)
     used = {name: use.version for name, use in _used_secrets(context).items() if name != renewed}
     resolved = resolve_release_settings(
-        manifest.settings, context.site, context.secrets, context.environment, in_use=used
+        manifest.settings,
+        context.site,
+        context.secrets,
+        context.environment,
+        in_use=used,
+        elsewhere=elsewhere,
     )
     if resolved.problems:
         raise NotReady(
@@ -266,6 +304,12 @@ def _settings(
         for name, secret in resolved.secrets.items()
     }
     return Settings(values=resolved.values, secrets=secrets)
+
+
+def _declared(context: Context, digests: Iterable[Digest]) -> frozenset[str]:
+    """Name every setting that one of the releases declares."""
+    manifests = (context.release(digest).manifest for digest in digests)
+    return frozenset(setting.name for manifest in manifests for setting in manifest.settings)
 
 
 def _check_tool(manifest: ReleaseManifest) -> None:
@@ -310,7 +354,8 @@ def _check_consent(context: Context, compose: ComposeFile, version: Version) -> 
             )
 
 
-def _installed(context: Context) -> Installed:
+def installed_release(context: Context) -> Installed:
+    """Hand out what is installed. Raises `NoPath` S1-N05."""
     installed = context.ledger.releases.installed()
     if installed is None:
         raise NoPath(

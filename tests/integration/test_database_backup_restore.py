@@ -36,7 +36,15 @@ def shop(postgres: Database) -> Database:
     postgres.execute(RICH)
     postgres.execute("CREATE TABLE public.plain (i int)")
     postgres.execute("CREATE FUNCTION public.one() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-    postgres.execute("CREATE TYPE public.colour AS ENUM ('red')")
+    postgres.execute("CREATE TYPE public.colour AS ENUM ('red'); CREATE SEQUENCE public.own")
+    postgres.execute(
+        ";".join(
+            f"CREATE TABLE public.t{number} (id bigint GENERATED ALWAYS AS IDENTITY, n serial,"
+            " o int DEFAULT public.one(), c public.colour);"
+            f"CREATE VIEW public.v{number} AS SELECT * FROM public.t{number}"
+            for number in range(60)
+        )
+    )
     with closing(postgres.connect(autocommit=True)) as connection:
         ensure_tables(connection)
     for revision in ("0001", "0002"):
@@ -94,7 +102,7 @@ def test_a_restore_puts_back_what_was_there_and_takes_away_what_came_after(
     shop.execute("ALTER TABLE shop.orders DROP COLUMN note")
     shop.execute("CREATE TABLE public.newer (i int REFERENCES shop.users)")
     shop.execute("CREATE TABLE public.aside AS SELECT 1 AS i")
-    shop.execute("DROP TYPE public.colour")
+    shop.execute("DROP TYPE public.colour CASCADE")
     shop.execute("CREATE SCHEMA other; CREATE TABLE other.t (i int)")
     apply(shop, "0003")
     restore(shop, tmp_path / "dump")
