@@ -86,12 +86,12 @@ class Lock:
                 hint="run `s1ctl status` to see what goes on",
             )
 
-    def release(self, operation: str) -> None:
-        """Give the lock back, if this operation holds it."""
+    def release(self, operation: str, *, fence: int | None = None) -> None:
+        """Give the lock back, if this operation holds it (under this number, where it is given)."""
         with self._database.writing() as session:
             row = session.get(LockRow, 1)
             held = _held(row)
-            if row and held and held.operation == operation:
+            if row and held and held.operation == operation and fence in (None, held.fence):
                 row.held = None
 
     def holder(self) -> Held | None:

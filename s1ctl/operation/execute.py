@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from s1ctl.errors import Inconclusive, S1Error
+from s1ctl.errors import Inconclusive, S1Error, SiteHeld
 from s1ctl.ledger.journal import Direction
 from s1ctl.ledger.journal import Event as Ending
 from s1ctl.operation.events import Event
@@ -14,6 +14,16 @@ from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import AnyStep, RecordRelease
 from s1ctl.progress import Notify, Progress
 from s1ctl.shape import plain
+
+ENGINE_AWAY = ("S1-E10", "S1-E13")  # what was under way may be done or not
+
+
+class LockLost(Exception):
+    """This process no longer holds the site; `cause` says who does."""
+
+    def __init__(self, cause: SiteHeld) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
 
 
 def numbered(plan: Plan) -> tuple[Item, ...]:
@@ -73,13 +83,14 @@ def _do(run: Run, item: Item) -> None:
     if presence is Presence.PRESENT:
         _record(run, item, "do", "done", record={"found": True})
         return
-    _record(run, item, "do", "intent")
     _check_lock(run)
+    _record(run, item, "do", "intent")
     try:
         record = action.do(_notify(run, item))
     except S1Error as error:
+        _check_lock(run)
         _record(run, item, "do", "failed", error=error)
-        if action.is_final:
+        if action.is_final or error.code in ENGINE_AWAY:
             raise _final(error, item) from error
         raise
     _record(run, item, "do", "done", record=dict(record))
@@ -89,11 +100,12 @@ def _undo(run: Run, item: Item) -> None:
     action = run.actions(item, run)
     if action.undo is None:
         return
-    _record(run, item, "undo", "intent")
     _check_lock(run)
+    _record(run, item, "undo", "intent")
     try:
         record = action.undo(_notify(run, item))
     except S1Error as error:
+        _check_lock(run)
         _record(run, item, "undo", "failed", error=error)
         raise _final(error, item) from error
     _record(run, item, "undo", "done", record=dict(record))
@@ -167,7 +179,11 @@ def _notify(run: Run, item: Item) -> Notify:
 
 
 def _check_lock(run: Run) -> None:
-    run.context.ledger.lock.check(run.fence)
+    """Raise `LockLost` when another process has the site: nothing may be written any more."""
+    try:
+        run.context.ledger.lock.check(run.fence)
+    except SiteHeld as error:
+        raise LockLost(error) from None
 
 
 def _begun(run: Run) -> set[int]:

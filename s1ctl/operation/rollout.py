@@ -88,18 +88,22 @@ def _start_again(run: Run, instance: Instance, role: Role, notify: Notify) -> No
 
 
 def soak(step: Soak, run: Run) -> Action:
-    """Watch every unit; one that fails three looks in a row fails the hop."""
+    """Watch every unit; one that fails three looks in a row fails the hop.
+
+    The time of the wall does not count; the last look must find every unit well.
+    """
 
     def do(notify: Notify) -> Record:
         failures: dict[str, int] = {}
-        began = run.context.now()
+        began = run.context.clock()
         elapsed = 0.0
-        while elapsed < step.seconds:
+        while elapsed < step.seconds or failures:
             for instance in step.instances:
                 _look(run, instance, failures)
             run.context.sleep(LOOK_EVERY_S)
-            elapsed = (run.context.now() - began).total_seconds()
-            notify(Progress(label="soak", done=int(elapsed), total=step.seconds, unit="s"))
+            elapsed = run.context.clock() - began
+            done = min(int(elapsed), step.seconds)
+            notify(Progress(label="soak", done=done, total=step.seconds, unit="s"))
         return {"seconds": step.seconds}
 
     return Action(probe=always, do=do)

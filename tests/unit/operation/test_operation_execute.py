@@ -11,7 +11,7 @@ from s1ctl.operation.interrupt import Interrupts
 from s1ctl.operation.operate import apply_plan, resume
 from s1ctl.operation.outcome import Outcome
 from s1ctl.plan.plan import Plan
-from tests.support.plans import install, number_of, upgrade
+from tests.support.plans import install, install_first, number_of, upgrade
 from tests.support.worlds import World, make_world
 
 
@@ -21,6 +21,8 @@ def world(tmp_path: Path) -> World:
 
 
 def run(world: World, plan: Plan) -> Outcome:
+    if plan.start is not None and world.ledger.releases.installed() is None:
+        install_first(world.ledger)
     return apply_plan(world.context(), plan, actions=world.action)
 
 

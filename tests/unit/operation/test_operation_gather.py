@@ -9,7 +9,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from s1ctl.errors import NoPath, UsageError
+from s1ctl.errors import ContentsRefused, NoPath, NotReady, SiteHeld, UsageError, Withdrawn
 from s1ctl.ledger.backups import Backup, Proof
 from s1ctl.ledger.points import RollbackPoint
 from s1ctl.operation import gather
@@ -17,7 +17,7 @@ from s1ctl.plan.plan import Plan, SecretUse, Settings
 from s1ctl.plan.planner import plan_install
 from s1ctl.plan.steps import RecordPoint, RecordRelease, RestoreBackup, Roll, SetPassword
 from s1ctl.plan.view import ReleaseView
-from s1ctl.release.manifest import Requires, Setting
+from s1ctl.release.manifest import Requires, Setting, UpgradeRules
 from s1ctl.shape import changed
 from s1ctl.site.secrets import SecretStore
 from tests.support.releases import digest_of, make_view
@@ -51,18 +51,33 @@ class Place:
             allow={"web": ("host-network",)},
             values={},
         )
-        self.target = SimpleNamespace(target_id=lambda: "engine-1")
+        self.running: list[Any] = []
+        self.withdrawn: set[str] = set()
+        self.texts: dict[str, str] = {}
+        self.target = SimpleNamespace(target_id=lambda: "engine-1", running=lambda: self.running)
         self.secrets.ensure("password", chars=20)
 
     def release(self, digest: str) -> Any:
         return SimpleNamespace(digest=digest, manifest=self.views[digest].manifest)
+
+    def admitted(self, digest: str) -> Any:
+        if digest in self.withdrawn:
+            raise Withdrawn("it was revoked", code="S1-T23", hint="ask")
+        return self.release(digest)
+
+    def applied_texts(self, *_: object) -> dict[str, dict[str, str]]:
+        """Say what is applied, each with the text of `make_view` or another."""
+        return {
+            database: {name: self.texts.get(name, digest_of(name)) for name in applied}
+            for database, applied in self.state.applied.items()
+        }
 
     def compose(self, release: Any) -> Any:
         return self.views[release.digest].compose
 
     def load(self, version: str, revisions: Any = ONE, **more: Any) -> ReleaseView:
         view = make_view(version, revisions=revisions, sources=">=1.0")
-        manifest = changed(view.manifest, settings=DECLARED, **more)
+        manifest = changed(view.manifest, **{"settings": DECLARED, **more})
         view = ReleaseView(
             digest=digest_of(version),
             manifest=manifest,
@@ -118,7 +133,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = Place(tmp_path)
-    monkeypatch.setattr(gather, "applied_everywhere", lambda *_: made.state.applied)
+    monkeypatch.setattr(gather, "applied_texts", made.applied_texts)
     view = made.load("1.0.0")
     made.carry_out(plan_install(made.state, view))
     return made
@@ -265,3 +280,62 @@ def test_a_point_that_nobody_recorded_is_refused(place) -> None:
 def test_backups_are_numbered_on_from_the_last_one(place) -> None:
     backed_up(place, "b0007", "e1")
     assert gather.site_view(place).next_backup == 8
+
+
+def test_a_withdrawn_release_can_be_left_upwards_and_one_that_lies_about_blocks_nothing(
+    place,
+) -> None:
+    place.load("1.1.0")
+    place.load("1.2.0")
+    place.withdrawn |= {digest_of("1.0.0"), digest_of("1.1.0")}
+    plan = gather.upgrade_plan(place, Version("1.2.0"))
+    assert [hop.version for hop in plan.hops] == ["1.2.0"]
+    with pytest.raises(Withdrawn) as refused:
+        gather.upgrade_plan(place, Version("1.1.0"))
+    assert refused.value.code == "S1-T23"
+
+
+def test_a_withdrawn_release_can_be_left_by_a_rollback_but_not_be_gone_back_to(place) -> None:
+    two_releases(place)
+    place.withdrawn = {digest_of("1.1.0")}
+    assert gather.rollback_plan(place).hops[0].version == "1.0.0"
+    place.withdrawn = {digest_of("1.0.0")}
+    with pytest.raises(Withdrawn):
+        gather.rollback_plan(place)
+
+
+def test_a_release_with_another_text_of_an_applied_revision_is_refused_before_anything(
+    place,
+) -> None:
+    place.load("1.1.0", TWO)
+    assert gather.upgrade_plan(place, Version("1.1.0")).hops
+    place.texts["e1"] = digest_of("other")
+    with pytest.raises(ContentsRefused) as refused:
+        gather.upgrade_plan(place, Version("1.1.0"))
+    assert (refused.value.code, "`e1`" in refused.value.message) == ("S1-D16", True)
+
+
+def test_a_setting_that_only_a_later_release_of_the_path_knows_may_be_given(place) -> None:
+    new = (*DECLARED, Setting(name="color", kind="text"))
+    place.load("1.1.0")
+    rules = UpgradeRules(sources=SpecifierSet("==1.1.0"))
+    place.load("1.2.0", settings=new, upgrade=rules)
+    place.site.values["color"] = "red"
+    plan = gather.upgrade_plan(place, Version("1.2.0"))
+    assert [hop.version for hop in plan.hops] == ["1.1.0", "1.2.0"]
+    with pytest.raises(NotReady) as refused:
+        gather.upgrade_plan(place, Version("1.1.0"))
+    assert refused.value.code == "S1-U19"
+
+
+def test_nothing_is_installed_over_units_that_the_ledger_does_not_know(place) -> None:
+    place.ledger.releases.record_uninstalled(at=AT)
+    release = digest_of("1.0.0")
+    place.running = [SimpleNamespace(unit="db", state="running")]
+    assert gather.install_plan(place, release).hops
+    place.running.append(SimpleNamespace(unit="api", state="exited"))
+    assert gather.install_plan(place, release).hops
+    place.running.append(SimpleNamespace(unit="api", state="running"))
+    with pytest.raises(SiteHeld) as refused:
+        gather.install_plan(place, release)
+    assert refused.value.code == "S1-N28"

@@ -41,7 +41,7 @@ class Loaded:
             for digest, m in self.manifests.items()
         ]
 
-    def release(self, digest):
+    def admitted(self, digest):
         return type("Release", (), {"manifest": self.manifests[digest]})
 
 
