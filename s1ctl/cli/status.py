@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def status(line: typer.Context) -> None:
-    """Show how the site stands, what is not as it was recorded, and what to do about it.
+    """Show how the site stands, what is not as it was recorded, and what to do.
 
     Nothing is changed; engine and databases may be away.
     """

@@ -29,7 +29,7 @@ def uninstall(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Remove the platform's containers and networks; the data stays for the next install.
+    """Take the platform away; its data stays for the next install.
 
     With `--purge-data` the data goes too, for good: the site's name must be typed, or given.
     """

@@ -1,17 +1,14 @@
 """Uninstall: take the platform from the engine, and keep its data unless that is to go too."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from s1ctl.errors import InputOutputFailed
-from s1ctl.ledger.holder import lives
 from s1ctl.ledger.releases import Installed
 from s1ctl.operation.context import Context
+from s1ctl.operation.holding import holding
 from s1ctl.operation.operate import refuse_if_unfinished
-from s1ctl.targets.docker_hold import Hold
 
 NAME = "uninstall"
 DATA_FOLDERS = ("secrets", "points", "backups")
@@ -48,7 +45,7 @@ def uninstall(context: Context, *, is_data_purged: bool) -> tuple[str, ...]:
     With the data go volumes, generated secrets, points and backups; named are the volumes that
     went. The journal stays. Killed anywhere, it is simply run again. Raises `SiteHeld`.
     """
-    with _holding(context):
+    with holding(context, NAME):
         refuse_if_unfinished(context)
         context.target.remove_containers()
         context.target.remove_edge_files()
@@ -78,28 +75,3 @@ def _remove_folder(folder: Path) -> None:
             code="S1-I33",
             hint="check owner and mount of the state directory, then run the same command again",
         ) from None
-
-
-@contextmanager
-def _holding(context: Context) -> Iterator[None]:
-    """Hold the site in the ledger and at the engine; what a killed run left is taken over."""
-    holder, now = context.holder, context.now()
-    context.ledger.lock.acquire(
-        operation=NAME, holder=holder, plan="", message=NAME, at=now, is_alive=lives
-    )
-    try:
-        mark = Hold(
-            operation=NAME,
-            who=holder.who,
-            host=holder.host,
-            pid=holder.pid,
-            boot_id=holder.boot_id,
-            since=now.isoformat(),
-            plan="",
-            message=NAME,
-        )
-        context.target.hold(mark)
-        yield
-        context.target.release_hold(NAME)
-    finally:
-        context.ledger.lock.release(NAME)
