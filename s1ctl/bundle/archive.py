@@ -84,7 +84,7 @@ def _write_blobs(
         for chunk in _checked(blob, open_blob(blob.digest)):
             file.write(chunk)
             done += len(chunk)
-            notify(Progress(label=blob.digest, done=done, total=total))
+            notify(Progress(label=manifest.title, done=done, total=total))
         file.write(padding(blob.size))
 
 

@@ -47,13 +47,14 @@ def verify_bundle(
 
 def _hash_layers(bundle: Bundle, notify: Notify) -> None:
     layers = [blob for blob in bundle.release.manifest.blobs if blob.kind == "oci-layer"]
-    tally = _Tally(sum(layer.size for layer in layers), notify)
+    total = sum(layer.size for layer in layers)
+    tally = _Tally(bundle.release.manifest.title, total, notify)
 
     def hash_layer(layer: Blob) -> None:
         for chunk in bundle.stream(layer.digest):
             if tally.is_stopped.is_set():
                 return
-            tally.add(layer.digest, len(chunk))
+            tally.add(len(chunk))
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="verify") as pool:
         try:
@@ -66,17 +67,18 @@ def _hash_layers(bundle: Bundle, notify: Notify) -> None:
 class _Tally:
     """Bytes done, over all threads; `notify` is called by one at a time."""
 
-    def __init__(self, total: int, notify: Notify) -> None:
+    def __init__(self, label: str, total: int, notify: Notify) -> None:
         self.is_stopped = threading.Event()
         self._lock = threading.Lock()
+        self._label = label
         self._total = total
         self._done = 0
         self._notify = notify
 
-    def add(self, label: str, size: int) -> None:
+    def add(self, size: int) -> None:
         with self._lock:
             self._done += size
-            self._notify(Progress(label=label, done=self._done, total=self._total))
+            self._notify(Progress(label=self._label, done=self._done, total=self._total))
 
 
 def _report(release: VerifiedRelease, size: int, seconds: float) -> VerifyReport:

@@ -1,12 +1,16 @@
 """What is written where: the result on stdout, all else on stderr."""
 
 import json
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from s1ctl.errors import S1Error
 
+_HEAD = re.compile(r"\s*(\d+(/\d+)?  )?")
 RED, BOLD, PLAIN = "\x1b[31;1m", "\x1b[1m", "\x1b[0m"
 
 
@@ -59,6 +63,22 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def fitted(text: str, width: int) -> str:
+    """Break lines between words where they are wider than `width`; what hangs over is indented."""
+    lines = text.split("\n")
+    return "\n".join(line if len(line) <= width else _broken(line, width) for line in lines)
+
+
+def _broken(line: str, width: int) -> str:
+    found = _HEAD.match(line)
+    indent = " " * (found.end() if found else 0)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def _write(stream: TextIO, text: str) -> None:
+    if stream.isatty():
+        text = fitted(text, shutil.get_terminal_size().columns)
     stream.write(text + "\n")
     stream.flush()

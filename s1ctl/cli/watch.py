@@ -68,7 +68,11 @@ class _Watcher:
             return [f"operation {event.operation}: {event.text}"]
         if event.event == "intent":
             self._began[event.number] = event.at
-            return [f"{label}  {back}{event.text}"] if sys.stderr.isatty() else []
+            if sys.stderr.isatty():
+                self._here.notify(
+                    Progress(label=f"{label}  {back}{event.text}", done=0, total=0, unit="steps")
+                )
+            return []
         if event.event == "failed":
             return [f"{label}  {back}failed{self._took(event)}: {printable(event.text)}"]
         if event.event == "done":

@@ -164,7 +164,7 @@ def _roll(step: Roll) -> str:
     versions = f"{step.to.unit} {step.former.version} -> {step.to.version}"
     if step.replace == "recreate":
         return f"replace {versions}: stop, then start; it does not answer in between"
-    return f"replace {versions}, one after the other, without an interruption"
+    return f"replace {versions}, rolling"
 
 
 def _secret(step: SetPassword) -> str:

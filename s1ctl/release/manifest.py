@@ -185,6 +185,11 @@ class ReleaseManifest(Value):
     schemas: tuple[Schema, ...]
     upgrade: UpgradeRules
 
+    @property
+    def title(self) -> str:
+        """The release as a person calls it."""
+        return f"{self.product} {self.version}"
+
     def unit(self, name: str) -> Unit:
         """Find a unit; raises `KeyError`."""
         return _find(self.units, name)

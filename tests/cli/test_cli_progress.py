@@ -1,5 +1,6 @@
 import io
 
+from s1ctl.cli.output import fitted
 from s1ctl.cli.progress import ProgressLine, describe, duration, size
 from s1ctl.progress import Progress
 
@@ -96,3 +97,13 @@ def test_inside_steps_only_what_takes_long_is_told() -> None:
 
 def test_what_has_no_numbers_is_only_named() -> None:
     assert describe(Progress(label="wait for a", done=0, total=0, unit="steps"), 9) == "wait for a"
+
+
+def test_lines_wider_than_the_terminal_break_between_words_under_their_text() -> None:
+    line = "   12  replace gateway 1.1.0 -> 1.0.0: stop, then start; it does not answer meanwhile"
+    assert fitted(line, 60).split("\n") == [
+        "   12  replace gateway 1.1.0 -> 1.0.0: stop, then start; it",
+        "       does not answer meanwhile",
+    ]
+    assert fitted("a digest " + "f" * 80, 60) == "a digest\n" + "f" * 80
+    assert fitted("short", 60) == "short"
