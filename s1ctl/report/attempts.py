@@ -34,8 +34,7 @@ def find_attempts(entries: Sequence[JournalEntry]) -> tuple[Attempt, ...]:
 def _attempts(entries: Sequence[JournalEntry]) -> Iterator[Attempt]:
     begun: tuple[int, JournalEntry] | None = None
     for place, entry in enumerate(entries):
-        is_end = begun is not None and _names(begun[1]) == _names(entry)
-        if begun is not None and not (is_end and entry.event != "intent"):
+        if begun is not None and not _ends(entry, begun[1]):
             yield _cut(*begun)
             begun = None
         if entry.step["number"] == CLOSE:
@@ -71,6 +70,12 @@ def _cut(place: int, entry: JournalEntry) -> Attempt:
         first=place,
         last=place,
     )
+
+
+def _ends(entry: JournalEntry, intent: JournalEntry) -> bool:
+    """Say whether an entry ends an intent; an effect that was found is another run's: it was cut."""
+    is_found = bool((entry.record or {}).get("found"))
+    return _names(entry) == _names(intent) and entry.event != "intent" and not is_found
 
 
 def _names(entry: JournalEntry) -> tuple[int, Direction]:

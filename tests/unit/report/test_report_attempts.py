@@ -1,5 +1,6 @@
 """A journal read as attempts, and laid out on an axis of working time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from s1ctl.ledger.journal import FIRST, JournalEntry
@@ -66,6 +67,14 @@ def test_a_killed_step_is_cut_off_and_its_repetition_is_another_attempt() -> Non
     assert results(journal((1, "do", "intent", 0))) == [(1, "do", "cut")]
     closed = journal((1, "do", "intent", 0), (0, "do", "failed", 1))
     assert results(closed) == [(1, "do", "cut")]
+
+
+def test_an_effect_that_was_found_after_a_kill_is_not_called_a_long_step() -> None:
+    entries = journal((1, "do", "intent", 0), (1, "do", "done", 900))
+    entries[1] = replace(entries[1], record={"found": True})
+    assert results(entries) == [(1, "do", "cut"), (1, "do", "there")]
+    axis = make_axis([e.at for e in entries], find_attempts(entries))
+    assert (axis.seconds, [pause.seconds for pause in axis.pauses]) == (0, [900])
 
 
 def test_the_axis_is_working_time_from_edge_to_edge() -> None:
