@@ -73,7 +73,7 @@ def _cut(place: int, entry: JournalEntry) -> Attempt:
 
 
 def _ends(entry: JournalEntry, intent: JournalEntry) -> bool:
-    """Say whether an entry ends an intent; an effect that was found is another run's: it was cut."""
+    """Say whether an entry ends an intent; one that was found ends none: that was cut."""
     is_found = bool((entry.record or {}).get("found"))
     return _names(entry) == _names(intent) and entry.event != "intent" and not is_found
 
