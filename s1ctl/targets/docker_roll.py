@@ -13,6 +13,7 @@ from s1ctl.release.service import Service
 from s1ctl.targets.docker_container import Spec, health_of
 from s1ctl.targets.docker_engine import EngineRefused
 from s1ctl.targets.docker_objects import SiteObjects, State
+from s1ctl.targets.handover import handing_over
 from s1ctl.targets.health import SUCCESSES, Health, Verdict, judge, sight_of, wait_until_ready
 from s1ctl.targets.traffic import Traffic
 
@@ -49,7 +50,11 @@ class Roller:
         except StepFailed:
             self._park(step.to)
             raise
-        self._park(step.former)
+        if step.role == "edge" and self.service.network_mode == "host":
+            with handing_over():
+                self._park(step.former)
+        else:
+            self._park(step.former)
 
     def probe(self, step: Roll) -> Presence:
         """Say whether the roll is done in all its parts."""
