@@ -48,6 +48,6 @@ def refusal(found: "Sequence[Announcement]") -> UsageError:
     ]
     return UsageError(
         f"a restore would lose {'; '.join(parts) or 'nothing'}",
-        code="S1-U125",
+        code="S1-U155",
         hint="if they may go, run the same with `--accept-data-loss`; they are archived first",
     )

@@ -48,7 +48,7 @@ def show(
     if not reveal and not sys.stdout.isatty():
         raise UsageError(
             f"the value of `{name}` would go into a file or another program",
-            code="S1-U123",
+            code="S1-U153",
             hint=f"if it shall, run `s1ctl secret show {name} --reveal`",
         )
     here.output.result(value.reveal(), {"name": name, "value": value.reveal()})

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from s1ctl.errors import NoPath, UsageError
-from s1ctl.ledger.releases import Installed
+from s1ctl.errors import UsageError
 from s1ctl.operation.context import Context
+from s1ctl.operation.gather import installed_release
 from s1ctl.site.resolve import reveal_secrets
 from s1ctl.site.secrets import Secret
 
@@ -22,7 +22,7 @@ class KnownSecret:
 
 def known_secrets(context: Context) -> tuple[KnownSecret, ...]:
     """List the secrets that the installed release uses. Raises `NoPath` S1-N05."""
-    installed = _installed(context)
+    installed = installed_release(context)
     manifest = context.release(installed.digest).manifest
     return tuple(
         KnownSecret(
@@ -38,12 +38,12 @@ def known_secrets(context: Context) -> tuple[KnownSecret, ...]:
 
 
 def secret_value(context: Context, name: str) -> Secret:
-    """Fetch the value in use. Raises `UsageError` S1-U122, `PlanDiffers` S1-N10."""
-    secrets = _installed(context).settings.secrets
+    """Fetch the value in use. Raises `UsageError` S1-U152, `PlanDiffers` S1-N10."""
+    secrets = installed_release(context).settings.secrets
     if name not in secrets:
         raise UsageError(
             f"the installed release uses no secret `{name}`",
-            code="S1-U122",
+            code="S1-U152",
             hint="run `s1ctl secret list`",
         )
     wanted = {name: secrets[name]}
@@ -54,12 +54,3 @@ def _source(context: Context, name: str) -> str | None:
     """Name the source as the site file does; a command may hold more than its name."""
     text = str(context.site.values.get(name, ""))
     return "cmd" if text.startswith("cmd:") else text or None
-
-
-def _installed(context: Context) -> Installed:
-    installed = context.ledger.releases.installed()
-    if installed is None:
-        raise NoPath(
-            "nothing is installed here", code="S1-N05", hint="run `s1ctl install --bundle FILE`"
-        )
-    return installed

@@ -9,9 +9,9 @@ from s1ctl.database.runner import Order, undo_revision
 from s1ctl.database.state import Standing, judge_state
 from s1ctl.database.wire import RevisionRecord, Waiting
 from s1ctl.errors import NoPath, UsageError
-from s1ctl.ledger.releases import Installed
 from s1ctl.operation.context import Context
 from s1ctl.operation.databases import dsn_of
+from s1ctl.operation.gather import installed_release
 from s1ctl.operation.holding import holding
 from s1ctl.operation.operate import refuse_if_unfinished
 from s1ctl.progress import Notify
@@ -51,7 +51,7 @@ class Undoing:
 
 def standings(context: Context) -> tuple[DatabaseStanding, ...]:
     """Ask each database of the installed release where it stands. Raises `InputOutputFailed`."""
-    installed = _installed(context)
+    installed = installed_release(context)
     manifest = context.release(installed.digest).manifest
     return tuple(
         _standing(schema, read_truth(dsn_of(context, manifest, schema, installed.settings)))
@@ -74,11 +74,11 @@ def _standing(schema: Schema, truth: Truth) -> DatabaseStanding:
 def find_undoing(context: Context, database: str | None) -> Undoing:
     """Find the newest revision of a database, where it may be taken back.
 
-    Raises `UsageError` S1-U121 for the database's name, `NoPath` S1-N30 where nothing is applied
+    Raises `UsageError` S1-U151 for the database's name, `NoPath` S1-N30 where nothing is applied
     or no loaded release knows it, S1-N31 while the installed release needs it, S1-N32 for a
     phase that has no way back.
     """
-    installed = _installed(context)
+    installed = installed_release(context)
     manifest = context.release(installed.digest).manifest
     schema = _chosen(manifest.schemas, database)
     truth = read_truth(dsn_of(context, manifest, schema, installed.settings))
@@ -106,7 +106,7 @@ def undo(context: Context, undoing: Undoing, notify: Notify) -> RevisionRecord:
     Killed anywhere, it is simply run again. Raises `SiteHeld`, and what the worker raises.
     """
     refuse_if_unfinished(context)
-    installed = _installed(context)
+    installed = installed_release(context)
     manifest = context.release(installed.digest).manifest
     schema = undoing.schema
     folder = context.work_folder(f"undo-{schema.database}")
@@ -128,15 +128,6 @@ def undo(context: Context, undoing: Undoing, notify: Notify) -> RevisionRecord:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _installed(context: Context) -> Installed:
-    installed = context.ledger.releases.installed()
-    if installed is None:
-        raise NoPath(
-            "nothing is installed here", code="S1-N05", hint="run `s1ctl install --bundle FILE`"
-        )
-    return installed
-
-
 def _chosen(schemas: tuple[Schema, ...], database: str | None) -> Schema:
     names = ", ".join(schema.database for schema in schemas) or "none"
     chosen = [s for s in schemas if database in (None, s.database)]
@@ -145,7 +136,7 @@ def _chosen(schemas: tuple[Schema, ...], database: str | None) -> Schema:
     what = "no database was named" if database is None else f"there is no database `{database}`"
     raise UsageError(
         f"{what}; the installed release has {names}",
-        code="S1-U121",
+        code="S1-U151",
         hint="name one: `s1ctl db undo DATABASE`",
     )
 

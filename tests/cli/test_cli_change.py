@@ -76,7 +76,7 @@ def test_a_secret_is_listed_without_its_value(looked, run) -> None:
 def test_a_secret_is_shown_only_where_somebody_means_it(looked, run) -> None:
     status, out, err = run("secret", "show", "db_password")
     assert (status, out) == (2, "")
-    assert "S1-U123" in err
+    assert "S1-U153" in err
     assert "canary-12" not in err
     assert run("secret", "show", "db_password", "--reveal")[:2] == (0, "canary-12\n")
 

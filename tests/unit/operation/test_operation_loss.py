@@ -100,7 +100,7 @@ def test_the_price_is_told_with_its_numbers() -> None:
         "  public.events: 12",
     ]
     refused = refusal([ANNOUNCED])
-    assert refused.code == "S1-U125"
+    assert refused.code == "S1-U155"
     assert "12 rows of `main`, the writes of 12 min" in refused.message
     assert "`--accept-data-loss`" in refused.hint
 

@@ -103,5 +103,5 @@ def test_a_revision_of_no_loaded_release_is_not_undone(applied) -> None:
 
 def test_the_database_must_be_one_of_the_release(applied) -> None:
     applied("0001")
-    assert refused(database="other") == "S1-U121"
+    assert refused(database="other") == "S1-U151"
     assert refused(installed=None) == "S1-N05"
