@@ -239,12 +239,17 @@ def _in_container(
     )
 
 
-def _image(context: Context, source: Source) -> tuple[str, str | int]:
-    """Find the image of the unit that serves a database, and the user it runs as."""
+def _image(context: Context, source: Source) -> tuple[str, str]:
+    """Find the image of the unit that serves a database, and the user for a one-shot container.
+
+    Only a user known by number can be lent our files; root, who reads them anyway, stands in for
+    any other.
+    """
     unit = source.release.manifest.unit(str(source.unit))
     image = source.release.manifest.image(unit.images[0])
     reference = context.site.registry.reference(image.repository, image.digest)
-    return reference, context.compose(source.release).services[unit.name].user or ""
+    user = str(context.compose(source.release).services[unit.name].user or "")
+    return reference, user if user.split(":", maxsplit=1)[0].isdigit() else "0"
 
 
 def _told(chunks: Iterator[bytes], label: str, notify: Notify) -> Generator[bytes, None, None]:
