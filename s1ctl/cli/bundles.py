@@ -53,6 +53,33 @@ def choose_install(here: Here, given: list[Path] | None) -> "Digest":
     return load(here, found[0].path)
 
 
+def refuse_dry_load(given: list[Path] | None) -> None:
+    """Raise `UsageError` S1-U120 where a dry run would have to load a bundle first."""
+    if given:
+        raise UsageError(
+            "`--bundle` loads a bundle, and `--dry-run` does nothing",
+            code="S1-U120",
+            hint="run `s1ctl load FILE` first, then `--dry-run` without `--bundle`",
+        )
+
+
+def choose_dry_install(here: Here, given: list[Path] | None) -> "Digest":
+    """Say the digest of the one release that is loaded; nothing is loaded.
+
+    Raises `UsageError` S1-U120 with bundles, S1-U55 where not exactly one release is loaded.
+    """
+    refuse_dry_load(given)
+    loaded = here.ledger.releases.loaded()
+    if len(loaded) != 1:
+        names = ", ".join(str(release.version) for release in loaded) or "none"
+        raise UsageError(
+            f"one release is installed, and loaded are: {names}",
+            code="S1-U55",
+            hint="run `s1ctl load FILE` with the bundle of the one to install",
+        )
+    return loaded[0].digest
+
+
 def search(here: Here, paths: list[Path] | None) -> "tuple[Found, ...]":
     """Find the bundles in `paths`, or on the media where that is None; reads headers only."""
     from s1ctl.bundle.media import find_bundles, media_folders

@@ -16,11 +16,11 @@ def install(
     yes: Yes = False,
 ) -> None:
     """Load a bundle and install its release."""
-    from s1ctl.cli.bundles import choose_install
+    from s1ctl.cli.bundles import choose_dry_install, choose_install
     from s1ctl.operation.gather import install_plan
 
     here = context.of(line)
-    digest = choose_install(here, bundle)
+    digest = choose_dry_install(here, bundle) if dry_run else choose_install(here, bundle)
     raise typer.Exit(
         run_plan(
             here,

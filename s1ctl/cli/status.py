@@ -9,7 +9,7 @@ from s1ctl.cli.output import table
 from s1ctl.errors import InputOutputFailed
 
 if TYPE_CHECKING:
-    from s1ctl.ledger.operations import Operation
+    from s1ctl.ledger.operations import Operation, Operations
 
 
 def status(line: typer.Context) -> None:
@@ -33,17 +33,17 @@ def history(
     verify: Annotated[
         bool, typer.Option("--verify", help="Check the journal's chain of hashes.")
     ] = False,
+    head: Annotated[
+        str | None, typer.Option(metavar="HEX", help="A head kept elsewhere, to be found in it.")
+    ] = None,
 ) -> None:
-    """Show the operations of this site."""
+    """Show the operations of this site.
+
+    That entries are missing at the journal's end is seen only with `--verify --head`.
+    """
     here = context.of(line)
     operations = here.ledger.operations
-    broken = operations.verify_chain() if verify else None
-    if broken is not None:
-        raise InputOutputFailed(
-            f"journal entry {broken} is not as it was written",
-            code="S1-I90",
-            hint="compare with a copy of `ledger.db`, and with the heads that operations printed",
-        )
+    verified = _verify(operations, head) if verify or head is not None else ""
     found = operations.history(limit)
     rows = [
         (
@@ -56,11 +56,32 @@ def history(
         )
         for one in found
     ]
-    head = operations.head()
+    now = operations.head()
     text = table(rows) if rows else ["nothing was done here yet"]
-    text.append(f"journal head {head}" + (", every entry is as it was written" if verify else ""))
-    data = {"operations": [operation_document(one) for one in found], "head": head}
+    text.append(f"journal head {now}{verified}")
+    data = {"operations": [operation_document(one) for one in found], "head": now}
     here.output.result(text, data)
+
+
+def _verify(operations: "Operations", head: str | None) -> str:
+    """Check the chain, and that it holds `head`; say how far that goes."""
+    broken = operations.verify_chain()
+    if broken is not None:
+        raise InputOutputFailed(
+            f"journal entry {broken} is not as it was written",
+            code="S1-I90",
+            hint="compare with a copy of `ledger.db`, and with the heads that operations printed",
+        )
+    if head is None:
+        return ", every entry that is there is as it was written (its end: `--head HEX`)"
+    if not operations.has_hash(head.lower()):
+        raise InputOutputFailed(
+            f"the journal does not hold the head `{head}`",
+            code="S1-I91",
+            hint="compare with a copy of `ledger.db`: entries were removed, or the head is another"
+            " site's",
+        )
+    return ", every entry is as it was written, and the given head is among them"
 
 
 def operation_document(operation: "Operation") -> dict[str, Any]:

@@ -33,13 +33,16 @@ def upgrade(
 
     Bundles of the path are loaded first: the given files, and what the folders have of it.
     """
-    from s1ctl.cli.bundles import load_path
+    from s1ctl.cli.bundles import load_path, refuse_dry_load
     from s1ctl.operation.gather import upgrade_plan
 
     here = context.of(line)
     goal = parse_version(to)
     accepted = accepted_gates(accept_gate or [], reason)
-    load_path(here, bundle, goal, accepted)
+    if dry_run:
+        refuse_dry_load(bundle)
+    else:
+        load_path(here, bundle, goal, accepted)
     raise typer.Exit(
         run_plan(
             here,

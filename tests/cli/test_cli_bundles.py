@@ -81,6 +81,35 @@ def test_an_install_does_not_choose_among_bundles(here, loaded) -> None:
     assert loaded == []
 
 
+@pytest.mark.parametrize("verb", [("install",), ("upgrade", "--to", "2.0.0")])
+def test_a_dry_run_that_would_load_a_bundle_is_refused(run, loaded, tmp_path, verb) -> None:
+    status, _, err = run(*verb, "--bundle", tmp_path / "given.s1b", "--dry-run")
+    assert (status, loaded) == (2, [])
+    assert "S1-U120" in err
+    assert "`s1ctl load FILE` first" in err
+
+
+def test_a_dry_install_plans_the_one_release_that_is_loaded(here, loaded) -> None:
+    one = Found("1.0.0", Path())
+    one.digest = "digest"
+    for releases in ((one,), (), (one, one)):
+        here.ledger.releases.loaded = lambda releases=releases: releases
+        if len(releases) == 1:
+            assert bundles.choose_dry_install(here, None) == "digest"
+            continue
+        with pytest.raises(UsageError) as refused:
+            bundles.choose_dry_install(here, None)
+        assert refused.value.code == "S1-U55"
+    assert loaded == []
+
+
+def test_a_dry_upgrade_does_not_search_media(run, loaded, monkeypatch) -> None:
+    monkeypatch.setattr(bundles, "load_path", lambda *_: loaded.append("media"))
+    monkeypatch.setattr("s1ctl.cli.upgrade.run_plan", lambda *_, **__: 0)
+    assert run("upgrade", "--to", "2.0.0", "--dry-run")[0] == 0
+    assert loaded == []
+
+
 def test_what_is_to_be_brought_is_listed_with_sizes(here) -> None:
     lines, data = plan.carried(here, GOAL, {})
     assert [line.split()[0] for line in lines[:3]] == ["1.1.0", "1.2.0", "2.0.0"]

@@ -22,6 +22,8 @@ from s1ctl.ledger.models import Row
 
 NOW_NUMBER = migrate.SCHEMA
 NEXT_NUMBER = NOW_NUMBER + 1
+FORMER = b'{"format":1,"roots":[{"payload":"1"}]}'
+LATER = b'{"format":1,"roots":[{"payload":"1"},{"payload":"%s"}]}' % (b"x" * 100_000)
 NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
@@ -202,12 +204,12 @@ def test_a_state_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(ledger: Ledger) -> None:
-    ledger.trust.remember("acme", b"former")
+    ledger.trust.remember("acme", FORMER)
     pragma(ledger, "max_page_count=1")
     with pytest.raises(InputOutputFailed) as caught:
-        ledger.trust.remember("acme", b"x" * 100_000)
+        ledger.trust.remember("acme", LATER)
     assert caught.value.code == "S1-I21"
-    assert ledger.trust.root("acme") == b"former"
+    assert ledger.trust.root("acme") == FORMER
 
 
 def test_a_ledger_that_may_not_be_written_is_told(ledger: Ledger) -> None:
