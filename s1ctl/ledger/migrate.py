@@ -55,7 +55,8 @@ def _refuse_lost(path: Path) -> None:
         raise InputOutputFailed(
             f"the ledger `{path}` is gone, but `{traces[0].name}` is there",
             code="S1-I27",
-            hint="restore `ledger.db` from the host's backup, or move the state directory aside",
+            hint="restore `ledger.db` from the host's backup; only where no container of the site "
+            "runs, move the state directory aside to begin anew",
         )
 
 

@@ -55,7 +55,7 @@ def upgrade_plan(
     """Plan the path from the installed release to `goal`; `accepted` are gates with reasons.
 
     Raises `NoPath` S1-N01, S1-N02, S1-N20, S1-N21, S1-N27, `Withdrawn` S1-T20 and S1-T21, and what
-    settings refuse; `ContentsRefused` S1-D16 where the path changes what a database has applied.
+    settings refuse; `ContentsRefused` S1-D17 where the path changes what a database has applied.
     """
     installed = installed_release(context)
     _refuse_lower(installed, goal, context.ledger.releases.loaded())
@@ -205,7 +205,7 @@ def release_view(
 def site_view(context: Context, *views: ReleaseView) -> SiteView:
     """Say how the site stands: ledger, databases, points.
 
-    Raises `ContentsRefused` S1-D16 where a view has another text of an applied revision.
+    Raises `ContentsRefused` S1-D17 where a view has another text of an applied revision.
     """
     site, installed = context.site, context.ledger.releases.installed()
     owned, newest = context.ledger.addresses.all(), context.ledger.points.newest()

@@ -1,11 +1,11 @@
 """The path of versions at this site: the map as it is known here, and the gates as they stand."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from packaging.version import Version
 
-from s1ctl.errors import NoPath
+from s1ctl.errors import NoPath, NotVerified, S1Error, Withdrawn
 from s1ctl.ledger.releases import LoadedRelease
 from s1ctl.operation.context import Context
 from s1ctl.plan.plan import Accepted
@@ -39,8 +39,9 @@ def find_route(context: Context, start: Version, goal: Version, reasons: Reasons
 
     Raises `NoPath` S1-N01, S1-N02, S1-N21, and S1-N27 for a reason that opens no gate of the map.
     """
-    loaded = newest_loaded(context)
-    nodes = tuple(_nodes(context, loaded))
+    admitted = _admitted(context, goal)
+    loaded = admitted.newest
+    nodes = tuple(_nodes(admitted))
     keys = _keys(context, nodes, start, goal, reasons)
     legs = choose_path(start, goal, nodes, keys=keys)
     return Route(
@@ -68,7 +69,7 @@ def list_carry(
     where nobody knows of the goal.
     """
     near = [manifest for manifest in at_hand if manifest.version <= goal]
-    nodes = tuple(_nodes(context, newest_loaded(context), near))
+    nodes = tuple(_nodes(_admitted(context, goal), near))
     if start is None:
         legs = [(Leg(to=n.version, why="an install needs no other"), n) for n in nodes]
         chosen = [(leg, node) for leg, node in legs if node.version == goal]
@@ -86,26 +87,48 @@ def list_carry(
     )
 
 
-def newest_loaded(context: Context) -> dict[Version, LoadedRelease]:
-    """Find the loaded releases by version; of one version the highest sequence counts."""
-    loaded = sorted(context.ledger.releases.loaded(), key=lambda release: release.sequence)
-    return {release.version: release for release in loaded}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Admitted:
+    """The loaded releases that a path may lead over, and the versions that it may not."""
+
+    newest: Mapping[Version, LoadedRelease]
+    manifests: Mapping[Version, ReleaseManifest]
+    withdrawn: Collection[Version]
 
 
-def _nodes(
-    context: Context,
-    loaded: Mapping[Version, LoadedRelease],
-    at_hand: Iterable[ReleaseManifest] = (),
-) -> Iterator[Node]:
+def _admitted(context: Context, goal: Version) -> _Admitted:
+    """Find the loaded releases by version; of one version the highest sequence counts.
+
+    One that was withdrawn, or that no key of the newest root signed, is in nobody's way: only as
+    the goal it is refused, with `Withdrawn` S1-T22, S1-T23 or `NotVerified`.
+    """
+    newest: dict[Version, LoadedRelease] = {}
+    manifests: dict[Version, ReleaseManifest] = {}
+    refused: dict[Version, S1Error] = {}
+    for release in sorted(context.ledger.releases.loaded(), key=lambda one: one.sequence):
+        try:
+            manifests[release.version] = context.admitted(release.digest).manifest
+        except (Withdrawn, NotVerified) as error:
+            refused[release.version] = error
+        else:
+            newest[release.version] = release
+    withdrawn = refused.keys() - newest.keys()
+    if goal in withdrawn:
+        raise refused[goal]
+    return _Admitted(newest=newest, manifests=manifests, withdrawn=withdrawn)
+
+
+def _nodes(admitted: _Admitted, at_hand: Iterable[ReleaseManifest] = ()) -> Iterator[Node]:
     """Draw the map as the release with the highest sequence knows it.
 
     What it says of a release counts more than what that says of itself: it was written later.
     """
     manifests = {manifest.version: manifest for manifest in at_hand}
-    manifests |= {v: context.release(r.digest).manifest for v, r in loaded.items()}
+    manifests |= admitted.manifests
     newest = max(manifests.values(), key=lambda manifest: manifest.sequence, default=None)
     known = {edge.version: edge for edge in newest.upgrade.known} if newest else {}
-    for version in sorted(known.keys() | manifests.keys()):
+    loaded = admitted.newest
+    for version in sorted((known.keys() - admitted.withdrawn) | manifests.keys()):
         manifest, edge = manifests.get(version), known.get(version)
         if edge is None or manifest is newest:
             yield _own_node(manifests[version], is_loaded=version in loaded)

@@ -1,6 +1,6 @@
 """The settings of one release at one site: values as text, secrets by version and fingerprint."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,17 +53,18 @@ def resolve_release_settings(
     environment: Mapping[str, str],
     *,
     in_use: Mapping[str, int] | None = None,
+    elsewhere: Collection[str] = (),
 ) -> ResolvedSite:
     """Join what a release declares with what the site gives; fetches named secrets, writes none.
 
     A generated secret has the version that is `in_use`, else the newest: one that was made for a
     rotation which was taken back is used by nothing. One that is not made yet is version 1,
     pending: call `ensure_secrets` first where writing is allowed, so that the digest of the plan
-    stays the same. Raises `UsageError` S1-U12 for a secret whose value stands in the site file,
-    `InputOutputFailed` S1-I10 and S1-I11.
+    stays the same. `elsewhere` as in `resolve_settings`. Raises `UsageError` S1-U12 for a secret
+    whose value stands in the site file, `InputOutputFailed` S1-I10 and S1-I11.
     """
     _refuse_inline(declared, site)
-    resolved = resolve_settings(declared, site.values)
+    resolved = resolve_settings(declared, site.values, elsewhere=elsewhere)
     used = in_use or {}
     secrets = {
         setting.name: _planned(

@@ -312,7 +312,7 @@ def test_a_release_with_another_text_of_an_applied_revision_is_refused_before_an
     place.texts["e1"] = digest_of("other")
     with pytest.raises(ContentsRefused) as refused:
         gather.upgrade_plan(place, Version("1.1.0"))
-    assert (refused.value.code, "`e1`" in refused.value.message) == ("S1-D16", True)
+    assert (refused.value.code, "`e1`" in refused.value.message) == ("S1-D17", True)
 
 
 def test_a_setting_that_only_a_later_release_of_the_path_knows_may_be_given(place) -> None:

@@ -6,16 +6,23 @@ from typing import Any
 
 import pytest
 
-from s1ctl.errors import StepFailed
-from s1ctl.operation import reveal, rollout
+from s1ctl.errors import PlanDiffers, StepFailed
+from s1ctl.operation import databases, reveal, rollout
 from s1ctl.operation.run import Run, log_file
-from s1ctl.plan.plan import Settings
+from s1ctl.plan.plan import SecretUse, Settings
 from s1ctl.plan.steps import Retire, Roll, StopApps
 from s1ctl.progress import silent
+from s1ctl.site.secrets import Secret
 from s1ctl.targets.settings import UnitSettings
 from tests.support.ledgers import INSTANCE, RELEASE
+from tests.support.releases import make_view
 from tests.support.turns import MIDDLE, ROTATED, install_middle, rotation
 from tests.support.worlds import make_world
+
+
+def seen(settings: Any) -> Settings:
+    """See every secret, also one that is fetched only now."""
+    return Settings(values=dict(settings.values), secrets=dict(settings.secrets))
 
 
 class Target:
@@ -25,10 +32,10 @@ class Target:
         self.told: list[Any] = []
 
     def roll(self, step: Roll, _release: Any, settings: Any, **_: Any) -> None:
-        self.told.append(("roll", step.to.unit, settings))
+        self.told.append(("roll", step.to.unit, seen(settings)))
 
     def unroll(self, step: Roll, _release: Any, settings: Any, **_: Any) -> None:
-        self.told.append(("unroll", step.to.unit, settings))
+        self.told.append(("unroll", step.to.unit, seen(settings)))
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def test_undo_of_a_first_roll_needs_no_settings(run: Run) -> None:
     action = rollout.roll(Roll(role="app", replace="rolling", to=INSTANCE), run, None)
     assert action.undo is not None
     action.undo(silent)
-    assert run.context.target.told == [("unroll", "web", UnitSettings())]  # type: ignore[attr-defined]
+    assert run.context.target.told == [("unroll", "web", Settings(values={}, secrets={}))]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -97,3 +104,38 @@ def test_the_plans_settings_are_the_rotated_ones(run: Run) -> None:
     assert isinstance(run.settings(MIDDLE.digest, None), Settings)
     assert run.settings(MIDDLE.digest, None) == ROTATED
     assert run.former_settings() == MIDDLE.settings
+
+
+def test_on_the_way_back_a_secret_is_fetched_only_where_a_container_is_made_with_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(*_: object) -> None:
+        raise PlanDiffers("it changed", code="S1-N10", hint="bring it back")
+
+    monkeypatch.setattr(reveal, "reveal", changed)
+    former = reveal.former_settings(run)
+    assert former.values == {"mode": "fast"}
+    assert list(former.secrets) == ["password"]
+    with pytest.raises(PlanDiffers):
+        former.secrets["password"]
+
+
+def test_to_reach_a_database_only_its_own_password_is_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fetched: list[str] = []
+
+    def told(_: object, settings: Settings) -> UnitSettings:
+        fetched.extend(settings.secrets)
+        return UnitSettings(secrets=dict.fromkeys(settings.secrets, Secret("x")))
+
+    monkeypatch.setattr(databases, "reveal", told)
+    context = SimpleNamespace(
+        site=SimpleNamespace(databases={"main": SimpleNamespace(service="db", url=None)}),
+        target=SimpleNamespace(address=lambda _: "127.0.0.1"),
+    )
+    manifest = make_view("1.0.0", revisions=(("e1", "expand", "1.0.0"),)).manifest
+    use = SecretUse(version=0, fingerprint="0" * 64)
+    settings = Settings(values={}, secrets={"password": use, "token": use})
+    databases.dsn_of(context, manifest, manifest.schemas[0], settings)  # type: ignore[arg-type]
+    assert fetched == ["password"]
