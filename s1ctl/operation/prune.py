@@ -8,6 +8,7 @@ from typing import Any
 
 from s1ctl.bundle.load import ONLY_IN_REGISTRY
 from s1ctl.bundle.needs import ManifestNeed, Needs, make_needs
+from s1ctl.database.restore import description_path
 from s1ctl.errors import InputOutputFailed, PlanDiffers, S1Error
 from s1ctl.files import sync_folder
 from s1ctl.ledger.holder import lives
@@ -238,6 +239,7 @@ def _remove_dump(context: Context, backup: StoredBackup) -> None:
         return
     try:
         backup.path.unlink(missing_ok=True)
+        description_path(backup.path).unlink(missing_ok=True)
         if backup.path.parent.is_dir():
             sync_folder(backup.path.parent)
             if not any(backup.path.parent.iterdir()):
