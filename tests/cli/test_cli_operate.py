@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,6 +162,49 @@ def test_a_place_for_events_that_cannot_be_written_is_refused(here, tmp_path) ->
     ):
         pass
     assert refused.value.code == "S1-I02"
+
+
+def test_a_descriptor_for_events_stays_open_for_its_owner(here) -> None:
+    reading, writing = os.pipe()
+    with watching(here, str(writing)) as observe:
+        observe(event("done", text="replace web"))
+    os.write(writing, b"mine")
+    os.close(writing)
+    with os.fdopen(reading, "rb") as told:
+        assert told.read().endswith(b"\nmine")
+
+
+def test_a_reader_of_events_that_goes_away_ends_no_operation(here, capsys, tmp_path) -> None:
+    reading, writing = os.pipe()
+    with watching(here, str(writing)) as observe:
+        os.close(reading)
+        for _ in range(2):
+            observe(event("done", text="replace web"))
+    os.close(writing)
+    err = capsys.readouterr().err
+    assert err.count("warning: the event stream cannot be written to any more") == 1
+    assert err.count("replace web") == 2
+    assert len((tmp_path / "logs" / "op-7.ndjson").read_text().splitlines()) == 2
+
+
+def test_a_log_that_cannot_be_written_ends_no_operation(here, capsys, tmp_path) -> None:
+    (tmp_path / "logs").write_text("")
+    with watching(here, str(tmp_path / "events")) as observe:
+        for _ in range(2):
+            observe(event("done", text="replace web"))
+    assert capsys.readouterr().err.count("warning: the operation's log cannot be written to") == 1
+    assert len((tmp_path / "events").read_text().splitlines()) == 2
+
+
+def test_a_terminal_that_goes_away_ends_no_operation(here, monkeypatch, tmp_path) -> None:
+    def gone(_: str) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(here.output, "say", gone)
+    with watching(here, str(tmp_path / "events")) as observe:
+        for _ in range(2):
+            observe(event("done", text="replace web"))
+    assert len((tmp_path / "events").read_text().splitlines()) == 2
 
 
 def test_a_difference_that_no_line_shows_is_told_by_its_values(tmp_path: Path) -> None:
