@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from s1ctl.database.backup import check_dump
 from s1ctl.database.password import probe_password
 from s1ctl.database.password import set_password as give_password
 from s1ctl.database.reach import make_dsn
@@ -231,12 +232,18 @@ def _source(run: Run, step: BackUp | ProveBackup | Archive | RestoreBackup) -> S
 
 
 def _is_taken(run: Run, backup: str, database: str) -> bool:
-    """Say whether this operation has recorded the dump, and its file is there."""
+    """Say whether this operation has recorded the dump, and its file is there as it was written."""
     found = run.context.ledger.backups.find(backup) if backup else None
     if found is None or (found.operation, found.database) != (run.operation.id, database):
         return False
     path = dump_path(run.context, backup, database)
-    return path.is_file() and path.stat().st_size == found.size_bytes
+    if not path.is_file() or path.stat().st_size != found.size_bytes:
+        return False
+    try:
+        check_dump(path, found.sha256)
+    except InputOutputFailed:
+        return False
+    return True
 
 
 def _record_of(backup: Backup) -> dict[str, object]:

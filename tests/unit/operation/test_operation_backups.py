@@ -108,6 +108,17 @@ def test_a_backup_counts_as_taken_when_it_is_recorded_and_its_file_is_whole(run:
     assert probe() is Presence.ABSENT
 
 
+def test_a_backup_whose_file_has_other_bytes_of_the_same_length_is_taken_again(run: Any) -> None:
+    run.context.ledger.backups.record(BACKUP)
+    path = run.context.site.state / "backups" / "b0001" / "console.dump"
+    path.parent.mkdir(parents=True)
+    action = backups.back_up(BackUp(backup="b0001", database="console", release=RELEASE), run)
+    path.write_bytes(b"abc")
+    assert action.probe() is Presence.PRESENT
+    path.write_bytes(b"abd")
+    assert action.probe() is Presence.ABSENT
+
+
 def test_a_backup_that_was_planned_without_a_name_is_refused(run: Any) -> None:
     step = BackUp(database="console", release=RELEASE, point="p0001")
     action = backups.back_up(step, run)
