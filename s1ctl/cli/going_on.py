@@ -68,6 +68,9 @@ def rollback(
 
     here = context.of(line)
     if here.ledger.operations.unfinished() is not None:
+        if dry_run:
+            _show_take_back(here)
+            return
         raise typer.Exit(_take_back(here, probe=probe, events=events, is_yes=yes))
     code = run_plan(
         here,
@@ -79,6 +82,29 @@ def rollback(
         price=price_of(is_accepted=accept_data_loss) if restore else None,
     )
     raise typer.Exit(code)
+
+
+def _show_take_back(here: context.Here) -> None:
+    """Say what would be undone, and do nothing."""
+    from s1ctl.cli.surroundings import make_context
+    from s1ctl.operation.operate import list_take_back
+    from s1ctl.plan.explain import describe_step
+    from s1ctl.shape import plain
+
+    operation = here.ledger.operations.unfinished()
+    assert operation is not None
+    items = list_take_back(make_context(here), operation)
+    what = f"operation {operation.id} ({operation.verb})"
+    lines = [f"{item.number:>3}  take back: {describe_step(item.step)}" for item in items]
+    here.output.result(
+        [f"to take back of {what}, newest first:", *lines]
+        if lines
+        else f"nothing of {what} is to be taken back",
+        {
+            "operation": operation.id,
+            "undo": [{"number": item.number, **plain(item.step)} for item in items],
+        },
+    )
 
 
 def _take_back(here: context.Here, *, probe: str | None, events: str | None, is_yes: bool) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from s1ctl.cli.context import Here
 from s1ctl.cli.exit_codes import INTERRUPTED, exit_code
-from s1ctl.cli.output import error_document
+from s1ctl.cli.output import error_document, unheard
 from s1ctl.cli.progress import duration
 from s1ctl.operation.loss import Loss
 from s1ctl.operation.outcome import Outcome
@@ -18,9 +18,11 @@ TAKEN_BACK, PAUSED = 30, 31
 def report(here: Here, outcome: Outcome) -> int:
     """Write the outcome as the result; say the exit code."""
     code = code_of(outcome)
-    here.close()
+    with unheard():
+        here.close()
     log = log_file(here.site, outcome.operation)
-    here.output.result(describe(outcome, code, log=log), document(outcome, code, log=log))
+    with unheard():
+        here.output.result(describe(outcome, code, log=log), document(outcome, code, log=log))
     return code
 
 

@@ -48,14 +48,22 @@ def take_back_hop(run: Run) -> bool:
     recorded as installed is complete, and so is a close whose every step is done: nothing is taken
     back. Says whether the whole plan is complete.
     """
-    begun, undone = _begun(run), _ended(run, "undo")
+    begun = _begun(run)
     items = tuple(_last_hop(run, begun))
     if _is_complete(run, items, begun):
         return items[0].number == len(numbered(run.operation.plan))
-    for item in items:
-        if item.number in begun and item.number not in undone:
-            _undo(run, item)
+    for item in to_undo(run):
+        _undo(run, item)
     return False
+
+
+def to_undo(run: Run) -> tuple[Item, ...]:
+    """List what `take_back_hop` would undo, in its order; nothing is done."""
+    begun, undone = _begun(run), _ended(run, "undo")
+    items = tuple(_last_hop(run, begun))
+    if _is_complete(run, items, begun):
+        return ()
+    return tuple(i for i in items if i.number in begun and i.number not in undone)
 
 
 def _last_hop(run: Run, begun: set[int]) -> Iterator[Item]:

@@ -18,6 +18,7 @@ from s1ctl.operation.execute import (
     go_forward,
     numbered,
     take_back_hop,
+    to_undo,
 )
 from s1ctl.operation.holding import give_back, take
 from s1ctl.operation.outcome import Outcome, State
@@ -83,6 +84,16 @@ def take_back(
 ) -> Outcome:
     """Take back the hop at which a paused or killed operation stands."""
     return _walk(_reopened(context, operation, actions), _backward, watch)
+
+
+def list_take_back(
+    context: Context, operation: Operation, *, actions: Actions = action_for
+) -> tuple[Item, ...]:
+    """List the steps that `take_back` would undo, newest first; nothing is held or changed."""
+    run = Run(context=context, operation=operation, fence=0, actions=actions)
+    refuse_past_restore(run)
+    items = to_undo(run)
+    return tuple(item for item in items if actions(item, run).undo is not None)
 
 
 def _reopened(context: Context, operation: Operation, actions: Actions) -> Run:

@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +26,31 @@ CAUSE = StepFailed("`web` is not ready", code="S1-E20", hint="read its log")
 PROBE = {"requests": 9, "failed": 0, "worst_ms": 8.1, "p99_ms": 7.0, "longest_stall_ms": 50.0}
 
 
+def test_a_way_back_that_was_asked_for_ends_with_0() -> None:
+    assert words.code_of(replace(DONE, state="taken-back"), is_way_back=True) == 0
+
+
+def test_what_comes_next_names_the_releases_and_the_direction() -> None:
+    paused = replace(DONE, state="paused", error=CAUSE, origin="1.0.0", goal="1.1.0")
+    text = "\n".join(words.describe(paused, 31, log=LOG))
+    assert "`s1ctl resume` goes on to 1.1.0, `s1ctl rollback` takes it back to 1.0.0" in text
+    turned = "\n".join(words.describe(replace(paused, is_turned_back=True), 31, log=LOG))
+    assert "`s1ctl resume` goes on taking it back, to 1.0.0" in turned
+
+
+@pytest.mark.parametrize("url", ["foo", "http:/x", "ftp://host/"])
+def test_a_probe_that_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        watch_of(url)
+    assert caught.value.code == "S1-U122"
+
+
 @pytest.mark.parametrize(
     ("outcome", "code"),
     [
         (DONE, 0),
         (replace(DONE, state="taken-back", error=CAUSE), 30),
-        (replace(DONE, state="taken-back"), 0),
+        (replace(DONE, state="taken-back"), 30),
         (replace(DONE, state="paused", error=CAUSE), 31),
         (replace(DONE, state="paused", is_interrupted=True), 130),
     ],
@@ -205,6 +225,16 @@ def test_a_terminal_that_goes_away_ends_no_operation(here, monkeypatch, tmp_path
         for _ in range(2):
             observe(event("done", text="replace web"))
     assert len((tmp_path / "events").read_text().splitlines()) == 2
+
+
+def test_the_exit_code_stays_when_nobody_reads_the_result(here, monkeypatch) -> None:
+    def gone(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(here.output, "result", gone)
+    monkeypatch.setattr(sys, "stdout", sys.stderr)
+    assert words.report(here, replace(DONE, state="paused", error=CAUSE)) == 31
+    sys.stdout.close()
 
 
 def test_a_difference_that_no_line_shows_is_told_by_its_values(tmp_path: Path) -> None:
