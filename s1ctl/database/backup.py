@@ -8,8 +8,8 @@ from pathlib import Path
 
 from s1ctl.database.local import run_local
 from s1ctl.database.passfile import quote
-from s1ctl.database.reach import parse_place
-from s1ctl.errors import InputOutputFailed
+from s1ctl.database.reach import parse_place, place
+from s1ctl.errors import InputOutputFailed, UsageError
 from s1ctl.files import sync_folder
 from s1ctl.oci.digest import Digest
 from s1ctl.progress import Notify, Progress
@@ -70,16 +70,23 @@ def write_dump(
         ) from None
 
 
-def local_dump(dsn: Secret, snapshot: str) -> Iterator[bytes]:
+def local_dump(dsn: Secret, snapshot: str, work: Path | None = None) -> Iterator[bytes]:
     """Stream a dump of a database outside of the platform, by this host's own `pg_dump`.
 
-    Raises `InputOutputFailed` S1-D52 at the end when pg_dump failed, S1-D53 when there is none.
+    Raises `InputOutputFailed` S1-D52 at the end when pg_dump failed, S1-D53 when there is none;
+    `UsageError` S1-D68 for a key's passphrase, which could only be given in its arguments.
     """
+    if "sslpassword" in parse_place(dsn):
+        raise UsageError(
+            f"the URL of {place(dsn)} has a `sslpassword`, which `pg_dump` takes as an argument",
+            code="S1-D68",
+            hint="use a client key without a passphrase, mode 0600, and drop `sslpassword`",
+        )
     parts = {key: value for key, value in parse_place(dsn).items() if key != "password"}
     conninfo = " ".join(f"{key}={quote(value)}" for key, value in sorted(parts.items()))
     argv = ("pg_dump", "--format=custom", "--no-password", f"--snapshot={snapshot}",
             f"--dbname={conninfo}")  # fmt: skip
-    return run_local(argv, dsn, doing="dump")
+    return run_local(argv, dsn, doing="dump", work=work)
 
 
 def check_dump(path: Path, sha256: Digest) -> None:

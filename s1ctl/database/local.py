@@ -29,14 +29,16 @@ def run_local(
     environment: Mapping[str, str] = _NOTHING,
     source: Path | None = None,
     user: str | None = None,
+    work: Path | None = None,
 ) -> Iterator[bytes]:
     """Run a program here and yield what it writes; who stops listening ends it.
 
-    `source` is its stdin, opened as ourselves; `user` is who it runs as. Raises
+    `source` is its stdin, opened as ourselves; `user` is who it runs as; the password lies in
+    a file under `work` meanwhile. Raises
     `InputOutputFailed` S1-D52 at the end when it failed, S1-D53 when there is no such program.
     """
     with (
-        passfile(dsn) as passwords,
+        passfile(dsn, work) as passwords,
         tempfile.TemporaryFile() as said,
         (source or Path("/dev/null")).open("rb") as given,
     ):

@@ -177,7 +177,7 @@ def lost_rows(live: Counts, kept: Counts) -> Counts:
 
 def _dump(context: Context, source: Source, snapshot: str) -> Iterator[bytes]:
     if source.unit is None:
-        return local_dump(source.dsn, snapshot)
+        return local_dump(source.dsn, snapshot, context.site.state / "work")
     host = parse_place(source.dsn)["host"]
     return _in_container(context, source, "dump", dump_argv(source.schema, host, snapshot))
 
@@ -192,7 +192,7 @@ def _prove(context: Context, source: Source, backup: Backup) -> Iterator[bytes]:
         environment = prove_environment(where["dbname"], where["user"], None)
         return run_local(
             PROVE_ARGV, source.dsn, doing="proof", environment=environment,
-            source=Path(backup.path), user=NOBODY,
+            source=Path(backup.path), user=NOBODY, work=context.site.state / "work",
         )  # fmt: skip
     image, user = _image(context, source)
     return context.target.run_once(
@@ -210,7 +210,10 @@ def _restore(
         source.dsn, dump, operation=operation, backup=backup.id, fence=fence
     )
     if source.unit is None:
-        return run_local(RESTORE_ARGV, source.dsn, doing="restore", environment=environment)
+        return run_local(
+            RESTORE_ARGV, source.dsn, doing="restore", environment=environment,
+            work=context.site.state / "work",
+        )  # fmt: skip
     files = {DUMP: Path(backup.path)}
     return _in_container(
         context, source, f"restore-{backup.id}", RESTORE_ARGV, environment=environment, files=files
