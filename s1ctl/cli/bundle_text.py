@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from s1ctl.bundle.verify import VerifyReport
 
 LINT_SCHEMA = 1
-VERIFIED = "verified: a root that is trusted here vouches for it"
+VERIFIED = "header verified: a trusted root vouches for it; `bundle verify` reads every byte"
 NOT_VERIFIED = "NOT VERIFIED: no root is trusted here; this is only what the file says of itself"
 
 

@@ -120,4 +120,4 @@ def _take_back(here: context.Here, *, probe: str | None, events: str | None, is_
         raise typer.Abort
     with watching(here, events) as observe, acting(here, observe) as surroundings:
         outcome = take_back(surroundings, operation, watch=watch_of(probe))
-    return report(here, outcome)
+    return report(here, outcome, is_way_back=True)

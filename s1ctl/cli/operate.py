@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s1ctl.cli.context import Here
+from s1ctl.errors import UsageError
 
 if TYPE_CHECKING:
     from s1ctl.errors import S1Error
@@ -97,4 +98,10 @@ def watch_of(url: str | None) -> "OpenLoop | None":
         return None
     from s1ctl.targets.probe import probe_url
 
+    if not url.startswith(("http://", "https://")) or len(url.split("/")) < 3:
+        raise UsageError(
+            f"`--probe {url}` is not a URL",
+            code="S1-U122",
+            hint="give one that the platform answers, such as `--probe http://HOST:PORT/`",
+        )
     return probe_url(url, rate_per_s=PROBE_RATE)

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import TypedDict
 
-from s1ctl.errors import Inconclusive, PlanDiffers, S1Error, SiteHeld
+from s1ctl.errors import Inconclusive, InputOutputFailed, PlanDiffers, S1Error, SiteHeld
+from s1ctl.ledger.holder import lives
 from s1ctl.ledger.operations import UNFINISHED, Operation
 from s1ctl.operation import loss
 from s1ctl.operation.action import Action
@@ -132,8 +134,11 @@ def _refuse_stale(context: Context, plan: Plan) -> None:
 
 
 def refuse_if_unfinished(context: Context) -> None:
-    """Raise `SiteHeld` S1-L03 when an operation is paused here."""
+    """Raise `SiteHeld`: S1-L01 while a living process holds the site, S1-L03 what is paused."""
     operation = context.ledger.operations.unfinished()
+    held = context.ledger.lock.holder()
+    if held is not None and held.holder != context.holder and lives(held.holder):
+        raise held.refusal()
     if operation is not None:
         raise SiteHeld(
             f"the operation {operation.id} ({operation.verb}) is not finished",
@@ -161,6 +166,7 @@ class _TakenBack(Exception):
 
 def _backward(run: Run) -> State:
     refuse_past_restore(run)
+    run.turns.append("undo")
     with run.context.interrupts.shielded():
         run.context.ledger.operations.set_direction(run.operation.id, "undo")
     return "done" if take_back_hop(run) else "taken-back"
@@ -172,7 +178,39 @@ def _walk(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> Outco
     with run.context.interrupts.closing():
         numbers = watch.stop() if watch else None
         seconds = (run.context.now() - began).total_seconds()
-        return _close(run, end, numbers=numbers, seconds=seconds)
+        try:
+            return _close(run, end, numbers=numbers, seconds=seconds)
+        except InputOutputFailed as error:
+            return _unrecorded(run, end.error or error, seconds=seconds)
+
+
+def _unrecorded(run: Run, error: S1Error, *, seconds: float) -> Outcome:
+    """Say the end of a run whose ledger can no longer be written: it stands as if killed here."""
+    return Outcome(
+        operation=run.operation.id,
+        verb=run.operation.plan.verb,
+        state="paused",
+        version=run.operation.plan.start_version,
+        head="not written",
+        seconds=seconds,
+        error=error,
+        **_ends(run),
+    )
+
+
+class _Ends(TypedDict):
+    origin: str | None
+    goal: str | None
+    is_turned_back: bool
+
+
+def _ends(run: Run) -> _Ends:
+    plan = run.operation.plan
+    return {
+        "origin": plan.start_version,
+        "goal": plan.hops[-1].version if plan.hops else None,
+        "is_turned_back": run.is_turned_back,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +276,7 @@ def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float)
         is_interrupted=end.is_interrupted,
         probe=probe,
         loss=lost,
+        **_ends(run),
     )
 
 

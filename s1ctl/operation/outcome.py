@@ -15,7 +15,8 @@ class Outcome:
 
     `error` is the inner reason; `is_interrupted` tells a pause by signal from one by error.
     `version` is the release at which the site is now, None where nothing is installed. `loss` is
-    what a restore announced, and what really went.
+    what a restore announced, and what really went. `origin` and `goal` are the releases between
+    which the plan leads; `is_turned_back` tells that resuming goes on taking back.
     """
 
     operation: str
@@ -28,3 +29,6 @@ class Outcome:
     is_interrupted: bool = False
     probe: dict[str, object] | None = None
     loss: Loss | None = None
+    origin: str | None = None
+    goal: str | None = None
+    is_turned_back: bool = False

@@ -1,7 +1,7 @@
 """One process's run of an open operation, and the steps it numbers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from s1ctl.errors import StepFailed
@@ -25,12 +25,21 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The context, the operation, the fencing number under which it runs, and what acts."""
+    """The context, the operation, the fencing number under which it runs, and what acts.
+
+    `turns` gains an entry when this run turns back.
+    """
 
     context: Context
     operation: Operation
     fence: int
     actions: "Callable[[Item, Run], Action]"
+    turns: list[str] = field(default_factory=list)
+
+    @property
+    def is_turned_back(self) -> bool:
+        """Whether the operation is being taken back, by this run or one before."""
+        return bool(self.turns) or self.operation.direction == "undo"
 
     def settings(self, release: Digest, hop: Hop | None) -> Settings:
         """Find the settings of a release: the plan's, or those that the hop's point recorded."""

@@ -9,6 +9,7 @@ import pytest
 from s1ctl.cli import outcome as words
 from s1ctl.cli import plan_text
 from s1ctl.cli.context import Here
+from s1ctl.cli.operate import watch_of
 from s1ctl.cli.output import Output
 from s1ctl.cli.plan import parse_version
 from s1ctl.cli.watch import watching
