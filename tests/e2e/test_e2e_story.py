@@ -48,7 +48,7 @@ def test_a_contract_is_proven_first_and_closes_the_way_back(ledgerly) -> None:
 
 def test_a_restore_past_the_contract_loses_what_it_announced_and_nothing_else(ledgerly) -> None:
     refused = ledgerly.s1ctl.data("rollback", "--restore", "--yes", expected=2)
-    assert refused["error"]["code"] == "S1-U125"
+    assert refused["error"]["code"] == "S1-U155"
     rows = count(ledgerly.port)
     ended = ledgerly.s1ctl.data("rollback", "--restore", "--accept-data-loss", "--yes")
     announced = ended["loss"]["announced"]["ledger"]["rows"]
