@@ -59,8 +59,25 @@ def history(
     now = operations.head()
     text = table(rows) if rows else ["nothing was done here yet"]
     text.append(f"journal head {now}{verified}")
-    data = {"operations": [operation_document(one) for one in found], "head": now}
-    here.output.result(text, data)
+    documents = [
+        {**operation_document(one), "journal": _journal(operations, one.id)} for one in found
+    ]
+    here.output.result(text, {"operations": documents, "head": now})
+
+
+def _journal(operations: "Operations", operation: str) -> list[dict[str, Any]]:
+    """List an operation's entries in the order in which they were written."""
+    return [
+        {
+            "entry": entry.number,
+            "step": entry.step["number"],
+            "kind": entry.step.get("kind"),
+            "direction": entry.direction,
+            "event": entry.event,
+            "at": entry.at.isoformat(),
+        }
+        for entry in operations.entries(operation)
+    ]
 
 
 def _verify(operations: "Operations", head: str | None) -> str:

@@ -47,3 +47,11 @@ def test_a_head_that_the_journal_does_not_hold_is_told(run, heads, words) -> Non
     status, _, err = run("history", *words, "--head", "ab" * 32)
     assert status == 20
     assert "S1-I91" in err
+
+
+def test_as_json_the_history_has_each_operations_journal_in_order(run, heads) -> None:
+    [operation] = json.loads(run("history", "--output", "json")[1])["operations"]
+    journal = [(entry["step"], entry["event"]) for entry in operation["journal"]]
+    assert journal == [(1, "intent"), (1, "done")]
+    numbers = [entry["entry"] for entry in operation["journal"]]
+    assert numbers == sorted(numbers)
