@@ -29,7 +29,7 @@ def types(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Test what needs no server, and the walls between the packages."""
     pages = ("tests/test_docs.py", "tests/test_readme.py")
-    house = ("tests/test_imports.py", "tests/test_explain.py", *pages)
+    house = ("tests/test_imports.py", "tests/test_explain.py", "tests/test_hints.py", *pages)
     run_tests(session, "unit", "tests/unit", *house)
 
 

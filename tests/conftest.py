@@ -9,4 +9,5 @@ pytest_plugins = [
     "tests.support.engine",
     "tests.support.postgres",
     "tests.support.registry",
+    "tests.support.consoles",
 ]

@@ -23,7 +23,7 @@ PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 PROGRAM = typer.main.get_command(app)
-CODE = re.compile(r"S1-[A-Z][0-9]{2}")
+CODE = re.compile(r"S1-[A-Z][0-9]{2,3}")
 CELL = re.compile(r"`([^`]+)`")
 
 

@@ -39,7 +39,7 @@ BORDERS = {
     "rich": r"cli/",
     "click": r"(?!)",
     "docker": r"targets/docker\w*\.py|preflight/engine\.py",
-    "urllib3": r"oci/wire\.py|targets/(health|probe)\.py",
+    "urllib3": r"oci/wire\.py|targets/asking\.py",
     "requests": r"targets/docker\w*\.py|preflight/engine\.py",
     "sqlalchemy": r"ledger/|database/|preflight/postgresql\.py",
     "alembic": r"ledger/|database/",

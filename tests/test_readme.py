@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
 CONSOLE = "tests/integration/test_atlas_console.py"
+LINEAGE = "tests/integration/test_atlas_lineage.py"
 CRASH = "tests/crash/test_crash_fake_world.py"
 DEMO = "tests/unit/demo/test_demo_story.py"
 SITE = "tests/e2e/test_e2e_site.py"
@@ -69,7 +70,19 @@ CLAIMS = {
     "builds the images": (
         "tests/integration/test_atlas_images.py::test_a_second_build_gives_the_same_bytes",
     ),
-    "starts a private registry with its own CA, installs 1.0.0, stages 1.1.0": (
+    "upgrades to 2.0.0 over 1.1.0, goes back to 1.1.0, upgrades again": (
+        f"{DEMO}::test_the_demo_goes_up_and_back_and_up_then_contracts_and_has_a_broken_release_taken_back",
+        f"{LINEAGE}::test_after_a_rollback_to_1_1_0_its_clients_find_what_2_0_0_wrote",
+    ),
+    "contracts the schema, and tries 2.1.0, which is broken and is taken back": (
+        f"{DEMO}::test_the_demo_goes_up_and_back_and_up_then_contracts_and_has_a_broken_release_taken_back",
+        f"{LINEAGE}::test_a_contract_fails_no_request_of_the_release_that_runs",
+        f"{LINEAGE}::test_2_1_0_never_becomes_ready_and_says_why",
+    ),
+    "that of another checkout is not touched": (
+        f"{DEMO}::test_the_demo_of_another_checkout_is_not_wrecked",
+    ),
+    "starts a private registry with its own CA, installs 1.0.0, stages 1.1.0 and 2.0.0": (
         f"{DEMO}::test_the_demo_stages_then_takes_the_bundles_away_and_stops_the_registry",
         NOBODY_NOTICES,
     ),

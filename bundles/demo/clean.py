@@ -1,11 +1,15 @@
-"""Remove everything that the demo made, and nothing that does not bear its site's label."""
+"""Remove everything that the demo made, and nothing that does not bear its site's label.
+
+The demo of another checkout has the same label: while that is here, nothing is touched.
+"""
 
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import registry
-from places import CERTIFICATES, DEMO, IMAGES, REGISTRY, SITE_LABEL, shown
+from places import CERTIFICATES, DEMO, IMAGES, REGISTRY, SITE_LABEL, STATE, shown
 
 KINDS = {
     "container": (["ps", "-aq"], ["rm", "-f"]),
@@ -16,6 +20,7 @@ KINDS = {
 
 def clean() -> list[str]:
     """Remove the former demo, but not the images in dist/atlas; say what went."""
+    refuse_to_wreck_another()
     gone = [f"{count} {kind}s" for kind in KINDS if (count := _remove(kind))]
     host = _registry_host()
     if host:
@@ -27,6 +32,26 @@ def clean() -> list[str]:
         shutil.rmtree(DEMO)
         gone.append(shown(DEMO))
     return gone
+
+
+def refuse_to_wreck_another() -> None:
+    """End here if the demo of another checkout, whose folder is still there, is on this machine."""
+    form = '{{range .Mounts}}{{if eq .Type "bind"}}{{.Source}}{{"\\n"}}{{end}}{{end}}'
+    containers = _docker("ps", "-aq", "--filter", f"label={SITE_LABEL}").split()
+    mounted = _docker("inspect", "--format", form, *containers) if containers else ""
+    folders = sorted({folder for line in mounted.splitlines() if (folder := _demo_of(line))})
+    others = [folder for folder in folders if folder != DEMO.resolve() and folder.exists()]
+    if others:
+        sys.exit(
+            f"the demo of another checkout is on this machine, in {others[0]}, and there can be "
+            "only one; nothing was touched: run `make demo-clean` there, then this again"
+        )
+
+
+def _demo_of(mounted: str) -> Path | None:
+    """The folder of the demo from whose state a container has a file, if it has one of a demo."""
+    parents = [parent for parent in Path(mounted.strip()).parents if parent.name == STATE.name]
+    return parents[0].parent.resolve() if parents else None
 
 
 def main() -> None:

@@ -29,7 +29,10 @@ from places import (
 from story import Story, StoryError
 from traffic import SHOWN, rows_lost, traffic
 
-OLD, NEW = "1.0.0", "1.1.0"
+OLD, MIDDLE, NEW, BROKEN = RELEASES = ("1.0.0", "1.1.0", "2.0.0", "2.1.0")
+TAKEN_BACK = 30
+READY_S = 30
+PARTS = ("upgrade", "rollback", "upgrade_again", "contract", "broken")
 Numbers = dict[str, Any]
 
 
@@ -49,22 +52,27 @@ def main() -> int:
 def tell(story: Story) -> dict[str, Any]:
     with story.section("1. Set-up"):
         set_up(story)
-    with story.section("2. At the vendor: a key, a root, images, two signed bundles"):
+    with story.section("2. At the vendor: a key, a root, images, four signed bundles"):
         fingerprint = vendor(story)
     with story.section(f"3. At the site: a private registry, trust, and the installation of {OLD}"):
         url = site(story, fingerprint)
-    with story.section(f"4. {NEW} is staged; then the disk leaves and the registry stops"):
+    with story.section(f"4. {MIDDLE} and {NEW} are staged; the disk leaves, the registry stops"):
         stage(story)
     result: dict[str, Any] = {"url": url}
-    with story.section(f"5. The upgrade to {NEW}, under load, without disk and registry"):
+    with story.section(f"5. To {NEW} over {MIDDLE}, under load, without disk and registry"):
         result["upgrade"] = upgrade(story, url, "upgrade")
-    with story.section(f"6. The way back to {OLD}, under the same load"):
+    with story.section(f"6. The way back to {MIDDLE}, under the same load"):
         result["rollback"] = rollback(story, url)
     with story.section(f"7. And {NEW} again"):
-        result["upgrade_again"] = upgrade(story, url, "upgrade-again")
-    with story.section("8. What is left"):
-        result["rows"] = rows_lost(story, url, ["upgrade", "rollback", "upgrade-again"])
+        result["upgrade_again"] = upgrade(story, url, "upgrade_again")
+    with story.section(f"8. The contract of {NEW}: the point of no return"):
+        result["contract"] = contract(story, url)
+    with story.section(f"9. Another disk: {BROKEN}, which is broken, and is taken back"):
         bring_back(story)
+        result["broken"] = break_it(story, url)
+    with story.section("10. What is left"):
+        result["rows"] = rows_lost(story, url, PARTS)
+        result["site"] = {"release": installed(story)}
     return result
 
 
@@ -89,7 +97,7 @@ def vendor(story: Story) -> str:
         raise StoryError("`key new` told no fingerprint of the root")
     story.say("The images of atlas are made without an engine: Debian packages and Python wheels.")
     story.run(sys.executable, ATLAS / "images" / "build.py")
-    for version in (OLD, NEW):
+    for version in RELEASES:
         story.say(f"The bundle of {version} is built and signed, then verified, every byte of it.")
         story.s1ctl(
             *("bundle", "build", ATLAS / version / "recipe.yaml", "-o", bundle(version)),
@@ -120,6 +128,7 @@ def site(story: Story, fingerprint: str) -> str:
         *("--database", "console=postgres", "--value", f"gateway_port={gateway}"),
         *("--allow", "gateway=host-network", "--soak", "5", "--trust-engine"),
     )
+    shorten_patience(story)
     story.say("The root is trusted by its full fingerprint, which came on paper.")
     story.s1ctl("trust", "init", "--root", ROOT_FILE, "--fingerprint", fingerprint)
     story.s1ctl("load", bundle(OLD))
@@ -130,12 +139,23 @@ def site(story: Story, fingerprint: str) -> str:
     return url
 
 
+def shorten_patience(story: Story) -> None:
+    """Write into the site file how long a unit may take to become ready."""
+    story.say(
+        f"A unit has {READY_S} s to become ready (by default 120): {BROKEN}, which never does, is "
+        "to be given up sooner."
+    )
+    text = SITE_FILE.read_text()
+    SITE_FILE.write_text(text.replace("policy:\n", f"policy:\n  ready_timeout_s: {READY_S}\n"))
+
+
 def stage(story: Story) -> None:
-    story.s1ctl("load", bundle(NEW))
+    for version in (MIDDLE, NEW):
+        story.s1ctl("load", bundle(version))
     story.s1ctl("plan", "--to", NEW)
     story.say("Staging changes nothing that a user of the platform notices; it may run by day.")
     story.s1ctl("upgrade", "--to", NEW, "--stage", "--yes")
-    for version in (OLD, NEW):
+    for version in RELEASES:
         bundle(version).rename(AWAY / bundle(version).name)
     registry.stop()
     story.say(f"The bundles are now in {shown(AWAY)}, and the registry is stopped.")
@@ -146,7 +166,7 @@ def upgrade(story: Story, url: str, name: str) -> Numbers:
         story.s1ctl("upgrade", "--to", NEW, "--probe", f"{url}/version", "--yes")
     show_answer(story, url)
     rows_lost(story, url, [name])
-    return {key: numbers[key] for key in SHOWN}
+    return shown_of(numbers)
 
 
 def rollback(story: Story, url: str) -> Numbers:
@@ -155,7 +175,15 @@ def rollback(story: Story, url: str) -> Numbers:
     show_answer(story, url)
     story.say(f"Rows that were written under {NEW}, and during the way back:")
     rows_lost(story, url, ["upgrade", "rollback"])
-    return {key: numbers[key] for key in SHOWN}
+    return shown_of(numbers)
+
+
+def contract(story: Story, url: str) -> Numbers:
+    story.say(f"Nobody wants to go back any more: what {NEW} does not need may go.")
+    with traffic(story, url, "contract") as numbers:
+        story.s1ctl("db", "contract", "--yes")
+    rows_lost(story, url, ["contract"])
+    return shown_of(numbers)
 
 
 def bring_back(story: Story) -> None:
@@ -163,8 +191,29 @@ def bring_back(story: Story) -> None:
         path.rename(DEMO / path.name)
     AWAY.rmdir()
     registry.start()
-    story.say("The bundles are back, and the registry runs again, so that you can try things.")
+    story.say("The bundles are back, and the registry runs again.")
+
+
+def break_it(story: Story, url: str) -> Numbers:
+    story.s1ctl("load", bundle(BROKEN))
+    with traffic(story, url, "broken") as numbers:
+        words = ("upgrade", "--to", BROKEN, "--probe", f"{url}/version", "--yes")
+        story.s1ctl(*words, ends_with=TAKEN_BACK)
+        status = story.status
+    show_answer(story, url)
+    return {"exit": status, **shown_of(numbers)}
+
+
+def installed(story: Story) -> str:
+    """The release at which the site says it is."""
     story.s1ctl("status")
+    told = json.loads(story.s1ctl("status", "--output", "json", is_shown=False))
+    version: str = told["installed"]["version"]
+    return version
+
+
+def shown_of(numbers: Numbers) -> Numbers:
+    return {key: numbers[key] for key in SHOWN}
 
 
 def show_answer(story: Story, url: str) -> None:
@@ -173,22 +222,39 @@ def show_answer(story: Story, url: str) -> None:
 
 
 def close(result: dict[str, Any]) -> int:
+    show_table(result)
     rows, url = result["rows"], result["url"]
-    print("\n{:<15}{:>10}{:>8}{:>10}{:>9}{:>9}".format("", *SHOWN))
-    for name in ("upgrade", "rollback", "upgrade_again"):
-        print("{:<15}{:>10}{:>8}{:>10}{:>9}{:>9}".format(name, *(result[name][k] for k in SHOWN)))
-    print(f"rows written {rows['written']}, lost {rows['lost']}; {result['seconds']} s in all")
-    failed = sum(result[name]["failed"] for name in ("upgrade", "rollback", "upgrade_again"))
-    if failed or rows["lost"]:
-        print(f"\nthe demo failed: {failed} requests failed, {rows['lost']} rows are lost")
+    failed = sum(result[name]["failed"] for name in PARTS)
+    if failed or rows["lost"] or result["site"]["release"] != NEW:
+        print(
+            f"\nthe demo failed: {failed} requests failed, {rows['lost']} rows are lost, "
+            f"the site is at {result['site']['release']}"
+        )
         return 1
-    print(f"\nThe platform runs at {url} (try {url}/api/v1/events).")
+    print(f"\nThe platform runs at {url} (try {url}/api/v2/events).")
     print(f"The same numbers are in {shown(RESULT)}. What to try next:")
     print(f"  export S1CTL_SITE={shown(SITE_FILE)}")
-    for words in ("status", "history", "rollback", f"upgrade --to {NEW}", "explain 30"):
+    for words in ("status", "history", "backup list", "plan --to 2.1.0", "explain 30"):
         print(f"  {shown(S1CTL)} {words}")
     print("  make demo-clean    removes all of it")
     return 0
+
+
+def show_table(result: dict[str, Any]) -> None:
+    what = {
+        "upgrade": f"{OLD} -> {MIDDLE} -> {NEW}",
+        "rollback": f"{NEW} -> {MIDDLE}",
+        "upgrade_again": f"{MIDDLE} -> {NEW}",
+        "contract": f"{NEW}, point of no return",
+        "broken": f"{BROKEN} taken back, exit {result['broken']['exit']}",
+    }
+    form = "{:<15}{:<29}{:>10}{:>8}{:>10}{:>9}{:>9}"
+    print("\n" + form.format("", "", *SHOWN))
+    for name in PARTS:
+        print(form.format(name, what[name], *(result[name][key] for key in SHOWN)))
+    rows = result["rows"]
+    print(f"rows written {rows['written']}, lost {rows['lost']}; {result['seconds']} s in all")
+    print(f"the site is at {result['site']['release']}")
 
 
 if __name__ == "__main__":

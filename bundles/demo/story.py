@@ -25,6 +25,7 @@ class Story:
     def __init__(self) -> None:
         self.began = time.monotonic()
         self.seconds: dict[str, float] = {}
+        self.status = 0
 
     @contextmanager
     def section(self, title: str) -> Iterator[None]:
@@ -39,12 +40,15 @@ class Story:
         """Say a sentence."""
         print(f"\n{text}" if text else "", flush=True)
 
-    def s1ctl(self, *words: str | Path) -> str:
+    def s1ctl(self, *words: str | Path, ends_with: int = 0, is_shown: bool = True) -> str:
         """Run s1ctl as a person would type it, and hand back what it wrote to stdout."""
-        return self.run(S1CTL, *words)
+        return self.run(S1CTL, *words, ends_with=ends_with, is_shown=is_shown)
 
-    def run(self, *words: str | Path) -> str:
-        """Run a command; its stdout is shown and handed back, its stderr only shown."""
+    def run(self, *words: str | Path, ends_with: int = 0, is_shown: bool = True) -> str:
+        """Run a command; its stdout is handed back, and shown if wanted, its stderr only shown.
+
+        Its status is kept in `status`; another one than `ends_with` is the end of the story.
+        """
         command = [shown(word) for word in words]
         print(f"\n{BOLD}$ {shlex.join(command)}{PLAIN}", flush=True)
         began = time.monotonic()
@@ -60,10 +64,14 @@ class Story:
             assert process.stdout
             for line in process.stdout:
                 lines.append(line)
-                print(line, end="", flush=True)
-            status = process.wait(TIMEOUT_S)
+                if is_shown:
+                    print(line, end="", flush=True)
+            self.status = process.wait(TIMEOUT_S)
         seconds = time.monotonic() - began
-        print(f"{DIM}   {seconds:.1f} s{PLAIN}", flush=True)
-        if status:
-            raise StoryError(f"`{shlex.join(command)}` ended with {status}")
+        status = f", exit {self.status}" if self.status or ends_with else ""
+        print(f"{DIM}   {seconds:.1f} s{status}{PLAIN}", flush=True)
+        if self.status != ends_with:
+            raise StoryError(
+                f"`{shlex.join(command)}` ended with {self.status}, not with {ends_with}"
+            )
         return "".join(lines)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def traffic(story: Story, url: str, name: str) -> Iterator[dict[str, Any]]:
         story.say(f"  failed at {error['at_s']} s: {error['error']}")
 
 
-def rows_lost(story: Story, url: str, names: list[str]) -> dict[str, int]:
+def rows_lost(story: Story, url: str, names: Iterable[str]) -> dict[str, int]:
     """Look for every row that the platform said it had written."""
     rows = {"written": 0, "lost": 0}
     for name in names:

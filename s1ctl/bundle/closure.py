@@ -34,8 +34,9 @@ def check_lists(manifest: ReleaseManifest) -> None:
     blobs = manifest.blobs
     _check_unique("blob", (blob.digest for blob in blobs))
     _check_unique("path", (blob.path for blob in blobs if blob.path is not None))
-    for named in (manifest.images, manifest.units, manifest.settings):
+    for named in (manifest.images, manifest.settings):
         _check_unique("name", (item.name for item in named))
+    _check_unique("name", [*(u.name for u in manifest.units), *(j.name for j in manifest.jobs)])
     _check_unique("database", (schema.database for schema in manifest.schemas))
     is_layer = [blob.kind == "oci-layer" for blob in blobs]
     if is_layer != sorted(is_layer):
@@ -77,7 +78,7 @@ def check_closure(manifest: ReleaseManifest, read: Read) -> None:
     """Walk all that the release needs, and compare with its blobs; `read` gives small ones.
 
     Raises `ContentsRefused`: S1-C24 a blob is missing, S1-C25 a descriptor's size, S1-C26 a blob
-    of another kind, S1-C27 a blob that nothing uses, S1-C28 a unit of something else, S1-C29
+    of another kind, S1-C27 a blob that nothing uses, S1-C28 a unit or job of something else, S1-C29
     config and layers, S1-C42 to S1-C47 manifests.
     """
     listed = {blob.digest: blob for blob in manifest.blobs}
@@ -158,6 +159,10 @@ def _check_units(manifest: ReleaseManifest) -> None:
         is_known = set(unit.images) <= images and set(unit.settings) <= settings
         if not is_known or not set(unit.needs) <= units or unit.source != manifest.compose:
             raise _refused(f"unit `{unit.name}` names something that is not there", "S1-C28")
+    for job in manifest.jobs:
+        is_known = job.image in images and set(job.settings) <= settings
+        if not is_known or job.source != manifest.compose:
+            raise _refused(f"job `{job.name}` names something that is not there", "S1-C28")
 
 
 def _refused(message: str, code: str) -> ContentsRefused:

@@ -9,7 +9,7 @@ from s1ctl.bundle.recipe import RecipeDocument, SchemaEntry
 from s1ctl.bundle.revisions import Migration
 from s1ctl.oci.digest import Digest
 from s1ctl.oci.manifest import Descriptor
-from s1ctl.release.compose import make_units
+from s1ctl.release.compose import make_jobs, make_units
 from s1ctl.release.manifest import Blob, BlobKind, Image, ReleaseManifest, Schema
 
 COMPOSE_PATH = "compose.yaml"
@@ -82,6 +82,7 @@ def make_manifest(
         images=tuple(_image(declared, image) for image in found.images),
         compose=source,
         units=make_units(found.compose.compose, source),
+        jobs=make_jobs(found.compose.compose, source),
         settings=declared.settings,
         schemas=tuple(_schema(schema, found.lineages) for schema in declared.schemas),
         upgrade=declared.upgrade,

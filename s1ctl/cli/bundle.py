@@ -1,4 +1,4 @@
-"""`s1ctl bundle`: build, sign, verify and look into bundles."""
+"""`s1ctl bundle`: build, lint, sign, verify and look into bundles."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,8 @@ from s1ctl.errors import UsageError
 if TYPE_CHECKING:
     from s1ctl.trust.root import Trust
 
-app = typer.Typer(help="Build, sign, verify and look into bundles.")
+LINT_FAILED, ONLY_WARNINGS = 3, 4
+app = typer.Typer(help="Build, lint, sign, verify and look into bundles.")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")]
 Key = Annotated[Path | None, typer.Option(metavar="FILE", help="The private key to sign with.")]
 Root = Annotated[
@@ -121,6 +122,26 @@ def ls(
     here = context.of(line)
     data = list_blobs(file, _known_trust(here, file, root, fingerprint))
     here.output.result(bundle_text.describe_blobs(data), data)
+
+
+@app.command()
+def lint(
+    line: typer.Context,
+    *,
+    file: Annotated[Path, typer.Argument(metavar="RECIPE|FILE", help="A recipe, or a bundle.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count: exit 4.")] = False,
+) -> None:
+    """Check what can be seen of the platform's contract, and name what cannot."""
+    from s1ctl.bundle.lint import lint as look
+    from s1ctl.cli import bundle_text
+
+    here = context.of(line)
+    report = look(file, here.environment)
+    code = LINT_FAILED if report.errors else ONLY_WARNINGS if strict and report.warnings else 0
+    here.output.result(
+        bundle_text.describe_lint(report), bundle_text.lint_document(report, exit_=code)
+    )
+    raise typer.Exit(code)
 
 
 def trust_for(here: context.Here, file: Path, root: Path | None, fingerprint: str) -> "Trust":

@@ -8,9 +8,11 @@ from s1ctl.cli.progress import duration, size
 
 if TYPE_CHECKING:
     from s1ctl.bundle.build import BuildReport
+    from s1ctl.bundle.lint import LintReport
     from s1ctl.bundle.verify import VerifyReport
 
-VERIFIED = "verified: a root that is trusted here vouches for it"
+LINT_SCHEMA = 1
+VERIFIED = "header verified: a trusted root vouches for it; `bundle verify` reads every byte"
 NOT_VERIFIED = "NOT VERIFIED: no root is trusted here; this is only what the file says of itself"
 
 
@@ -87,6 +89,44 @@ def build_document(report: "BuildReport") -> dict[str, object]:
 def plain_data(report: "VerifyReport") -> dict[str, object]:
     """Make the plain data of what was proven."""
     return asdict(report)
+
+
+def describe_lint(report: "LintReport") -> list[str]:
+    """Say each finding with its place and what to do, then what nobody can see from here."""
+    lines: list[str] = []
+    for one in report.findings:
+        lines += [
+            f"{one.severity:<7} {one.id}: {one.where}",
+            f"        {one.text}",
+            f"        do: {one.advice}",
+            "",
+        ]
+    return [
+        *lines,
+        f"{report.name}: {report.errors} errors, {report.warnings} warnings",
+        "not checked, because it cannot be seen from here:",
+        *(f"  {text}" for text in report.unseen),
+    ]
+
+
+def lint_document(report: "LintReport", *, exit_: int) -> dict[str, object]:
+    """Make the plain data of the findings."""
+    return {
+        "schema": LINT_SCHEMA,
+        "exit": exit_,
+        "file": report.name,
+        "findings": [
+            {
+                "id": one.id,
+                "severity": one.severity,
+                "where": one.where,
+                "text": one.text,
+                "advice": one.advice,
+            }
+            for one in report.findings
+        ],
+        "not_checked": list(report.unseen),
+    }
 
 
 def _vouched(data: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """`s1ctl lock`: who holds the site."""
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,8 +21,12 @@ app = typer.Typer(help="Who holds the site.")
 def show(line: typer.Context) -> None:
     """Show who holds the site."""
     here = context.of(line)
-    held = here.ledger.lock.holder()
-    here.output.result(describe(held), document(held))
+    held, at_engine = here.ledger.lock.holder(), _at_engine(here)
+    text, data = describe(held), document(held)
+    if at_engine is not None and (held is None or held.operation != at_engine.operation):
+        text = [*(text if held else ()), *_describe_engine(at_engine)]
+        data["engine"] = asdict(at_engine)
+    here.output.result(text, data)
 
 
 @app.command("break")
@@ -34,35 +40,70 @@ def break_lock(
 
     A dead process needs none of this: its operation is taken over by `resume` and `rollback`.
     """
-    from datetime import UTC, datetime
-
     here = context.of(line)
-    held = here.ledger.lock.holder()
+    held, at_engine = here.ledger.lock.holder(), _at_engine(here)
     if held is not None:
         here.output.say("\n".join(describe(held)))
+    if at_engine is not None and (held is None or held.operation != at_engine.operation):
+        here.output.say("\n".join(_describe_engine(at_engine)))
     if not here.confirm(QUESTION, is_yes=yes):
         raise typer.Abort
-    at_engine = _break_at_engine(here)
-    if held is not None or at_engine is None:
-        held = here.ledger.lock.break_(reason, at=datetime.now(UTC))
-    operations = {one.operation for one in (held, at_engine) if one is not None}
+    now = datetime.now(UTC)
+    elsewhere = _as_held(at_engine, now) if at_engine else None
+    broken = here.ledger.lock.break_(reason, at=now, elsewhere=elsewhere)
+    if at_engine is not None:
+        _break_at_engine(here)
+    operations = {one.operation for one in (broken, at_engine) if one is not None}
     here.output.result(
         f"the lock of {', '.join(sorted(operations))} is broken, and the reason recorded",
         {"broken": sorted(operations), "reason": reason},
     )
 
 
-def _break_at_engine(here: context.Here) -> "Hold | None":
-    """Remove the lock at the engine; one that does not answer cannot be held by a live process."""
+def _at_engine(here: context.Here) -> "Hold | None":
+    """Read the lock at the engine; one that does not answer cannot be held by a live process."""
     from s1ctl.targets.docker_engine import connect_engine
-    from s1ctl.targets.docker_hold import break_hold
+    from s1ctl.targets.docker_hold import read_hold
 
     try:
-        engine = connect_engine(here.site.target.socket)
+        return read_hold(connect_engine(here.site.target.socket), here.site.name)
     except InputOutputFailed as error:
         here.output.say(f"the lock at the engine was not looked at: {error.message}")
         return None
-    return break_hold(engine, here.site.name)
+
+
+def _break_at_engine(here: context.Here) -> None:
+    from s1ctl.targets.docker_engine import connect_engine
+    from s1ctl.targets.docker_hold import break_hold
+
+    break_hold(connect_engine(here.site.target.socket), here.site.name)
+
+
+def _as_held(hold: "Hold", now: datetime) -> "Held":
+    """Make of the engine's lock what the ledger records; fence 0, since it gave none."""
+    from s1ctl.ledger.holder import Holder
+    from s1ctl.ledger.lock import Held
+
+    try:
+        since = datetime.fromisoformat(hold.since).astimezone(UTC)
+    except ValueError:
+        since = now
+    return Held(
+        operation=hold.operation,
+        holder=Holder(who=hold.who, host=hold.host, pid=hold.pid, boot_id=hold.boot_id),
+        plan=hold.plan,
+        message=hold.message,
+        since=since,
+        fence=0,
+    )
+
+
+def _describe_engine(hold: "Hold") -> list[str]:
+    return [
+        f"operation {hold.operation} holds the site at the engine only: {hold.message}",
+        f"  by {hold.who} on {hold.host}, process {hold.pid}, since {hold.since}",
+        "  if it is over: `s1ctl lock break --reason …`",
+    ]
 
 
 def describe(held: "Held | None") -> list[str]:

@@ -52,8 +52,8 @@ def main(argv: Sequence[str]) -> int:
         # Whoever read our output has gone; nobody is left to tell.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         return BUG
-    except Exception:  # noqa: BLE001 - whatever is not an S1Error is our bug, and is logged whole
-        output.say(bug.record(here.log_file))
+    except Exception as error:  # noqa: BLE001 - whatever is not an S1Error is our bug, and is logged whole
+        output.say(bug.record(here.log_file, error))
         return BUG
     finally:
         here.close()

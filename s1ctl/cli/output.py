@@ -1,11 +1,13 @@
 """What is written where: the result on stdout, all else on stderr."""
 
 import json
+import os
 import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 from s1ctl.errors import S1Error
@@ -43,6 +45,15 @@ class Output:
 
     def _paint(self, text: str, colour: str) -> str:
         return f"{colour}{text}{PLAIN}" if self._has_colour else text
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Go on where nobody reads any more: what was done, and the exit code, stay what they are."""
+    try:
+        yield
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
 
 
 def error_document(error: S1Error, code: int) -> dict[str, object]:

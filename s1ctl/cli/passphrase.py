@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s1ctl.cli.context import Here
-from s1ctl.errors import InputOutputFailed
+from s1ctl.errors import InputOutputFailed, UsageError
 
 if TYPE_CHECKING:
     from s1ctl.trust.keys import PrivateKey
@@ -49,7 +49,7 @@ def _is_locked(path: Path) -> bool:
 def _given(here: Here, file: Path | None) -> bytes | None:
     if file is not None:
         try:
-            return file.read_bytes().removesuffix(b"\n")
+            return _some(file.read_bytes().removesuffix(b"\n"), f"`{file}`")
         except OSError as error:
             raise InputOutputFailed(
                 f"`{file}` cannot be read: {error.strerror}",
@@ -57,4 +57,15 @@ def _given(here: Here, file: Path | None) -> bytes | None:
                 hint="check its owner and mode",
             ) from None
     given = here.environment.get(VARIABLE)
-    return given.encode() if given else None
+    return None if given is None else _some(given.encode(), f"`{VARIABLE}`")
+
+
+def _some(word: bytes, place: str) -> bytes:
+    """Refuse an empty passphrase: no passphrase is what `--no-password` means, and nothing else."""
+    if not word.strip():
+        raise UsageError(
+            f"the passphrase in {place} is empty",
+            code="S1-U121",
+            hint="put a passphrase there, or give `--no-password` for a key without one",
+        )
+    return word

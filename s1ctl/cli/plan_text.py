@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,52 @@ def check_approved(plan: Plan, path: Path) -> None:
     approved = read_plan(path)
     if approved.digest == plan.digest:
         return
-    lines = difflib.unified_diff(
-        describe(approved), describe(plan), "approved", "now", lineterm="", n=0
-    )
-    changes = "\n".join(line for line in lines if not line.startswith("@@"))
+    changes = "\n".join(difference(approved, plan))
     raise PlanDiffers(
         f"the plan is now `{plan.digest}`, and `{approved.digest}` was approved:\n{changes}",
         code="S1-N90",
         hint=f"run `s1ctl plan --to VERSION --out {path}` and have the new plan approved",
     )
+
+
+def difference(approved: Plan, now: Plan) -> list[str]:
+    """Say what differs: first the lines that a person reads, then the values behind them.
+
+    Where lines differ the values of steps are left out: they say the same once more.
+    """
+    lines = list(
+        difflib.unified_diff(
+            list(explain_plan(approved))[:-1],
+            list(explain_plan(now))[:-1],
+            "approved",
+            "now",
+            lineterm="",
+            n=0,
+        )
+    )
+    before, after = dict(_values("", plain(approved))), dict(_values("", plain(now)))
+    places = [p for p in sorted(before.keys() | after.keys()) if before.get(p) != after.get(p)]
+    if lines:
+        places = [place for place in places if not place.startswith(("hops", "stage"))]
+    values = (
+        f"{sign}{place}: {json.dumps(found[place])}"
+        for place in places
+        for sign, found in (("-", before), ("+", after))
+        if place in found
+    )
+    return [line for line in lines if not line.startswith("@@")] + list(values)
+
+
+def _values(place: str, data: object) -> Iterator[tuple[str, object]]:
+    """Yield every value of plain data with its place, such as `hops[0].why`."""
+    if isinstance(data, dict) and data:
+        for key, value in data.items():
+            yield from _values(f"{place}.{key}" if place else key, value)
+    elif isinstance(data, list | tuple) and data:
+        for number, value in enumerate(data):
+            yield from _values(f"{place}[{number}]", value)
+    else:
+        yield place, data
 
 
 def read_plan(path: Path) -> Plan:

@@ -57,9 +57,9 @@ class ProgressLine:
     def close(self) -> None:
         """Leave the line that moves, so that what follows begins on its own."""
         if self._is_open:
+            self._is_open = False  # first: a stream that has gone is tried once
             self._stream.write(CLEAR if self.is_quiet else "\n")
             self._stream.flush()
-            self._is_open = False
 
     def _is_due(self, track: _Track, now: float, *, is_end: bool) -> bool:
         """Say whether to write: at start, end and once in a while; when quiet only the last."""

@@ -9,44 +9,21 @@ from s1ctl.cli.output import table
 from s1ctl.errors import InputOutputFailed
 
 if TYPE_CHECKING:
-    from s1ctl.ledger.operations import Operation
-    from s1ctl.targets.docker import Running
+    from s1ctl.ledger.operations import Operation, Operations
 
 
 def status(line: typer.Context) -> None:
-    """Show what is installed, what runs, and what is unfinished."""
-    from s1ctl.cli.lock import describe as describe_lock
-    from s1ctl.cli.lock import document as lock_document
-    from s1ctl.shape import plain
+    """Show how the site stands, what is not as it was recorded, and what to do.
+
+    Nothing is changed; engine and databases may be away.
+    """
+    from s1ctl.cli.status_text import describe, document
+    from s1ctl.cli.surroundings import look
+    from s1ctl.operation.condition import find_condition
 
     here = context.of(line)
-    ledger = here.ledger
-    installed, held = ledger.releases.installed(), ledger.lock.holder()
-    unfinished = ledger.operations.unfinished()
-    running, fault = _running(here)
-    loaded = [str(release.version) for release in ledger.releases.loaded()]
-    text = [f"site {here.site.name}"]
-    text.append(
-        f"installed: {installed.version}, since {installed.at:%Y-%m-%d %H:%M} UTC"
-        if installed
-        else "installed: nothing"
-    )
-    text.append(f"loaded: {', '.join(loaded) or 'nothing'}")
-    text += [f"  {row}" for row in _table(running)]
-    text += [f"what runs is not known: {fault}"] if fault else []
-    text += describe_lock(held) if held else []
-    text += _describe_unfinished(unfinished) if unfinished else ["nothing is unfinished"]
-    data = {
-        "site": here.site.name,
-        "installed": plain(installed) if installed else None,
-        "loaded": loaded,
-        "running": [_running_document(one) for one in running],
-        "running_fault": fault,
-        "lock": lock_document(held)["held"],
-        "unfinished": operation_document(unfinished) if unfinished else None,
-        "points": [point.id for point in ledger.points.all()],
-    }
-    here.output.result(text, data)
+    condition = find_condition(look(here))
+    here.output.result(describe(condition, here.site.name), document(condition, here.site.name))
 
 
 def history(
@@ -56,34 +33,72 @@ def history(
     verify: Annotated[
         bool, typer.Option("--verify", help="Check the journal's chain of hashes.")
     ] = False,
+    head: Annotated[
+        str | None, typer.Option(metavar="HEX", help="A head kept elsewhere, to be found in it.")
+    ] = None,
 ) -> None:
-    """Show the operations of this site."""
+    """Show the operations of this site.
+
+    That entries are missing at the journal's end is seen only with `--verify --head`.
+    """
     here = context.of(line)
     operations = here.ledger.operations
-    broken = operations.verify_chain() if verify else None
-    if broken is not None:
-        raise InputOutputFailed(
-            f"journal entry {broken} is not as it was written",
-            code="S1-I90",
-            hint="compare with a copy of `ledger.db`, and with the heads that operations printed",
-        )
+    verified = _verify(operations, head) if verify or head is not None else ""
     found = operations.history(limit)
     rows = [
         (
             one.id,
             f"{one.opened_at:%Y-%m-%d %H:%M:%S}",
             one.verb,
-            _way(one),
+            way_of(one),
             one.state,
-            _cause(one),
+            cause_of(one),
         )
         for one in found
     ]
-    head = operations.head()
+    now = operations.head()
     text = table(rows) if rows else ["nothing was done here yet"]
-    text.append(f"journal head {head}" + (", every entry is as it was written" if verify else ""))
-    data = {"operations": [operation_document(one) for one in found], "head": head}
-    here.output.result(text, data)
+    text.append(f"journal head {now}{verified}")
+    documents = [
+        {**operation_document(one), "journal": _journal(operations, one.id)} for one in found
+    ]
+    here.output.result(text, {"operations": documents, "head": now})
+
+
+def _journal(operations: "Operations", operation: str) -> list[dict[str, Any]]:
+    """List an operation's entries in the order in which they were written."""
+    return [
+        {
+            "entry": entry.number,
+            "step": entry.step["number"],
+            "kind": entry.step.get("kind"),
+            "direction": entry.direction,
+            "event": entry.event,
+            "at": entry.at.isoformat(),
+        }
+        for entry in operations.entries(operation)
+    ]
+
+
+def _verify(operations: "Operations", head: str | None) -> str:
+    """Check the chain, and that it holds `head`; say how far that goes."""
+    broken = operations.verify_chain()
+    if broken is not None:
+        raise InputOutputFailed(
+            f"journal entry {broken} is not as it was written",
+            code="S1-I90",
+            hint="compare with a copy of `ledger.db`, and with the heads that operations printed",
+        )
+    if head is None:
+        return ", every entry that is there is as it was written (its end: `--head HEX`)"
+    if not operations.has_hash(head.lower()):
+        raise InputOutputFailed(
+            f"the journal does not hold the head `{head}`",
+            code="S1-I91",
+            hint="compare with a copy of `ledger.db`: entries were removed, or the head is another"
+            " site's",
+        )
+    return ", every entry is as it was written, and the given head is among them"
 
 
 def operation_document(operation: "Operation") -> dict[str, Any]:
@@ -101,49 +116,15 @@ def operation_document(operation: "Operation") -> dict[str, Any]:
     }
 
 
-def _running(here: context.Here) -> "tuple[tuple[Running, ...], str | None]":
-    """Ask the engine what runs; a status is shown without it too."""
-    from s1ctl.targets.docker import DockerTarget
-    from s1ctl.targets.docker_engine import connect_engine
-
-    site = here.site
-    try:
-        engine = connect_engine(site.target.socket)
-        return DockerTarget(site=site, client=engine, state=site.state).running(), None
-    except InputOutputFailed as error:
-        return (), error.message
-
-
-def _table(running: "tuple[Running, ...]") -> list[str]:
-    rows = [
-        (one.unit, one.version, f"{one.state}{f', {one.health}' if one.health else ''}",
-         one.address or "host's network", one.container)
-        for one in running
-    ]  # fmt: skip
-    return table(rows) if rows else []
-
-
-def _running_document(running: "Running") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(running)
-
-
-def _describe_unfinished(operation: "Operation") -> list[str]:
-    cause = f": {_cause(operation)}" if operation.cause else ""
-    return [
-        f"unfinished: operation {operation.id} ({_way(operation)}), {operation.state}{cause}",
-        "next: `s1ctl resume` to go on, or `s1ctl rollback` to take it back",
-    ]
-
-
-def _way(operation: "Operation") -> str:
+def way_of(operation: "Operation") -> str:
+    """Say the way of an operation: from where over what to where."""
     start = operation.plan.start_version or "nothing"
     hops = [hop.version for hop in operation.plan.hops]
     return " -> ".join([start, *hops]) if hops else "stage"
 
 
-def _cause(operation: "Operation") -> str:
+def cause_of(operation: "Operation") -> str:
+    """Say why an operation paused or failed; nothing where it did not."""
     if isinstance(operation.cause, dict):
         return f"{operation.cause.get('code')} {operation.cause.get('message')}"
     return operation.cause or ""

@@ -11,9 +11,10 @@ def remembered_trust(ledger: Ledger, policy: TrustPolicy) -> Trust:
     raw = ledger.trust.root(policy.product)
     if raw is None:
         raise NotVerified(
-            f"this site trusts no root for `{policy.product}` yet",
+            f"this site trusts no root for `{policy.product}` yet, as its state directory knows it",
             code="S1-T10",
-            hint="run `s1ctl trust init --root FILE --fingerprint HEX`, with the number that the"
-            " vendor gave you by another way",
+            hint="see that `state_dir` and `trust.product` are right; on a new site run"
+            " `s1ctl trust init --root FILE --fingerprint HEX`, with the number that the vendor"
+            " gave you by another way",
         )
     return Trust(product=policy.product, channel=policy.channel, root=first_root(raw, None))

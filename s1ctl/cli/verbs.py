@@ -3,7 +3,10 @@
 import typer
 
 from s1ctl.cli import (
+    apply,
+    backup,
     bundle,
+    db,
     explain,
     going_on,
     init,
@@ -13,8 +16,12 @@ from s1ctl.cli import (
     lock,
     plan,
     preflight,
+    prune,
+    report,
+    secret,
     status,
     trust,
+    uninstall,
     upgrade,
 )
 
@@ -27,11 +34,18 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(plan.plan)
     app.command()(install.install)
     app.command()(upgrade.upgrade)
+    app.command()(apply.apply)
     app.command()(going_on.resume)
     app.command()(going_on.rollback)
     app.command()(status.status)
     app.command()(status.history)
+    app.command()(report.report)
+    app.command()(prune.prune)
+    app.command()(uninstall.uninstall)
     app.command()(explain.explain)
+    app.add_typer(db.app, name="db")
+    app.add_typer(secret.app, name="secret")
+    app.add_typer(backup.app, name="backup")
     app.add_typer(key.app, name="key")
     app.add_typer(bundle.app, name="bundle")
     app.add_typer(trust.app, name="trust")

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -30,6 +30,7 @@ class _Watcher:
         self._here = here
         self._stream = stream
         self._log: IO[bytes] | None = None
+        self._broken: set[str] = set()
         self._began: dict[int, str] = {}
         here.notify.is_quiet = True
 
@@ -39,14 +40,29 @@ class _Watcher:
     def __exit__(self, *_: object) -> None:
         for file in (self._stream, self._log):
             if file is not None:
-                file.close()
+                with suppress(OSError):
+                    file.close()
 
     def __call__(self, event: Event) -> None:
+        """Tell an event wherever it can be told; what cannot be written to is warned of once."""
         raw = canonical_json(plain(event)) + b"\n"
-        for file in (self._stream, self._own_log(event)):
-            if file is not None:
-                file.write(raw)
-                file.flush()
+        self._guarded("the event stream", lambda: _write(self._stream, raw))
+        if event.event != "progress":
+            self._guarded("the operation's log", lambda: _write(self._own_log(event), raw))
+        self._guarded("stderr", lambda: self._show(event))
+
+    def _guarded(self, name: str, write: Callable[[], None]) -> None:
+        """Write, and never again where that failed: watching must not end an operation."""
+        if name in self._broken:
+            return
+        try:
+            write()
+        except (OSError, ValueError) as error:
+            self._broken.add(name)
+            with suppress(OSError, ValueError):
+                self._here.output.say(f"warning: {name} cannot be written to any more: {error}")
+
+    def _show(self, event: Event) -> None:
         if event.event == "progress":
             self._here.notify(
                 Progress(
@@ -87,9 +103,7 @@ class _Watcher:
         seconds = (datetime.fromisoformat(event.at) - datetime.fromisoformat(began)).total_seconds()
         return f" ({duration(seconds)})"
 
-    def _own_log(self, event: Event) -> IO[bytes] | None:
-        if event.event == "progress":
-            return None
+    def _own_log(self, event: Event) -> IO[bytes]:
         if self._log is None:
             folder = self._here.site.state / "logs"
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -97,10 +111,16 @@ class _Watcher:
         return self._log
 
 
+def _write(file: IO[bytes] | None, raw: bytes) -> None:
+    if file is not None:
+        file.write(raw)
+        file.flush()
+
+
 def _open(place: str) -> IO[bytes]:
-    """Open the event stream: a file, which is added to, or the number of an open descriptor."""
+    """Open the event stream: a file, which is added to, or a duplicate of an open descriptor."""
     try:
-        return os.fdopen(int(place), "wb") if place.isdecimal() else Path(place).open("ab")
+        return os.fdopen(os.dup(int(place)), "wb") if place.isdecimal() else Path(place).open("ab")
     except OSError as error:
         raise InputOutputFailed(
             f"events cannot be written to `{place}`: {error.strerror}",

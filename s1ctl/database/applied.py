@@ -68,6 +68,19 @@ def fetch_truth(cursor: Cursor) -> Truth:
     return Truth(heads=tuple(heads), applied=dict(zip(revisions, digests, strict=True)))
 
 
+def is_begun_by(dsn: Secret, operation: str) -> bool:
+    """Say whether every applied revision is this operation's, as in a database that held nothing.
+
+    Raises `InputOutputFailed`.
+    """
+    with reading(dsn) as database, database.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('s1ctl.applied') IS NOT NULL")
+        if cursor.fetchone() != (True,):
+            return True
+        cursor.execute("SELECT count(*) FROM s1ctl.applied WHERE operation <> %s", (operation,))
+        return cursor.fetchone() == (0,)
+
+
 def ensure_tables(database: Connection) -> None:
     """Make the schema and its tables where they are missing. One transaction."""
     with database.cursor() as cursor:

@@ -3,14 +3,13 @@
 import hashlib
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from s1ctl.database.local import run_local
+from s1ctl.database.passfile import quote
 from s1ctl.database.reach import parse_place, place
-from s1ctl.errors import InputOutputFailed
+from s1ctl.errors import InputOutputFailed, UsageError
 from s1ctl.files import sync_folder
 from s1ctl.oci.digest import Digest
 from s1ctl.progress import Notify, Progress
@@ -19,9 +18,6 @@ from s1ctl.shape import Value
 from s1ctl.site.secrets import Secret
 
 SPARE_BYTES = 64 * 1024 * 1024
-CHUNK_BYTES = 256 * 1024
-END_S = 30.0
-_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class DumpRecord(Value):
@@ -32,20 +28,14 @@ class DumpRecord(Value):
     sha256: Digest
 
 
-def dump_argv(schema: Schema, host: str) -> tuple[str, ...]:
+def dump_argv(schema: Schema, host: str, snapshot: str) -> tuple[str, ...]:
     """Make pg_dump's command for a container; the password comes by `PGPASSFILE`, never here."""
     access = schema.access
     return (
-        "pg_dump", "--format=custom", "--no-password", f"--host={host}", f"--port={access.port}",
-        f"--username={access.user}", f"--dbname={_quote_conninfo(access.dbname)}",
+        "pg_dump", "--format=custom", "--no-password", f"--snapshot={snapshot}", f"--host={host}",
+        f"--port={access.port}", f"--username={access.user}",
+        f"--dbname={_quote_conninfo(access.dbname)}",
     )  # fmt: skip
-
-
-def make_passfile(dsn: Secret) -> Secret:
-    """Make the text of a password file (libpq, "The Password File") for one database."""
-    parts = parse_place(dsn)
-    fields = (parts["host"], parts["port"], "*", parts["user"], parts.get("password", ""))
-    return Secret(":".join(f.replace("\\", "\\\\").replace(":", "\\:") for f in fields) + "\n")
 
 
 def check_free(folder: Path, needed_bytes: int) -> None:
@@ -80,33 +70,34 @@ def write_dump(
         ) from None
 
 
-def local_dump(dsn: Secret) -> Iterator[bytes]:
+def local_dump(dsn: Secret, snapshot: str, work: Path | None = None) -> Iterator[bytes]:
     """Stream a dump of a database outside of the platform, by this host's own `pg_dump`.
 
-    Raises `InputOutputFailed` S1-D52 at the end when pg_dump failed, S1-D53 when there is none.
+    Raises `InputOutputFailed` S1-D52 at the end when pg_dump failed, S1-D53 when there is none;
+    `UsageError` S1-D68 for a key's passphrase, which could only be given in its arguments.
     """
+    if "sslpassword" in parse_place(dsn):
+        raise UsageError(
+            f"the URL of {place(dsn)} has a `sslpassword`, which `pg_dump` takes as an argument",
+            code="S1-D68",
+            hint="use a client key without a passphrase, mode 0600, and drop `sslpassword`",
+        )
     parts = {key: value for key, value in parse_place(dsn).items() if key != "password"}
-    conninfo = " ".join(f"{key}={_quote(value)}" for key, value in sorted(parts.items()))
-    argv = ("pg_dump", "--format=custom", "--no-password", f"--dbname={conninfo}")
-    with _passfile(dsn) as passfile, tempfile.TemporaryFile() as said:
-        try:
-            dump = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                env={"PATH": _PATH, "LANG": "C.UTF-8", "PGPASSFILE": str(passfile)},
-            )
-        except FileNotFoundError:
-            raise InputOutputFailed(
-                f"{place(dsn)} cannot be dumped: there is no `pg_dump` on this host",
-                code="S1-D53",
-                hint="install PostgreSQL's client, not older than the server",
-            ) from None
-        yield from _stream(dump)
-        if dump.returncode:
-            said.seek(0)
-            raise _dump_failed(dsn, dump.returncode, said.read(4096))
+    conninfo = " ".join(f"{key}={quote(value)}" for key, value in sorted(parts.items()))
+    argv = ("pg_dump", "--format=custom", "--no-password", f"--snapshot={snapshot}",
+            f"--dbname={conninfo}")  # fmt: skip
+    return run_local(argv, dsn, doing="dump", work=work)
+
+
+def check_dump(path: Path, sha256: Digest) -> None:
+    """Refuse a dump that is gone or not the recorded one. Raises `InputOutputFailed` S1-D60."""
+    try:
+        with path.open("rb") as file:
+            found = Digest(f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
+    except OSError as error:
+        raise _unusable(path, f"cannot be read: {error.strerror}") from None
+    if found != sha256:
+        raise _unusable(path, "is not the one that was written")
 
 
 def _write(chunks: Iterable[bytes], path: Path, notify: Notify, total: int) -> DumpRecord:
@@ -132,46 +123,14 @@ def _write(chunks: Iterable[bytes], path: Path, notify: Notify, total: int) -> D
     return DumpRecord(path=str(path), size_bytes=size, sha256=sha256)
 
 
-@contextmanager
-def _passfile(dsn: Secret) -> Iterator[Path]:
-    """Have a password file in a folder of its own, for as long as the block runs."""
-    with tempfile.TemporaryDirectory(prefix="s1ctl-") as folder:
-        path = Path(folder) / "pgpass"
-        path.touch(mode=0o600)
-        path.write_text(make_passfile(dsn).reveal(), "utf-8")
-        yield path
-
-
-def _stream(dump: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """Hand out what pg_dump writes; whoever stops listening ends it."""
-    assert dump.stdout is not None
-    try:
-        while chunk := dump.stdout.read(CHUNK_BYTES):
-            yield chunk
-        dump.wait(END_S)
-    finally:
-        dump.stdout.close()
-        if dump.poll() is None:
-            dump.terminate()
-            dump.wait(END_S)
-
-
-def _dump_failed(dsn: Secret, status: int, said: bytes) -> InputOutputFailed:
-    words = said.decode("utf-8", "replace").strip().split("\n")[0][:300]
-    word = parse_place(dsn).get("password")
-    shown = words.replace(word, "***") if word else words
+def _unusable(path: Path, how: str) -> InputOutputFailed:
     return InputOutputFailed(
-        f"the dump of {place(dsn)} failed: pg_dump ended with {status}: {shown}",
-        code="S1-D52",
-        hint="mend what it says, then repeat",
+        f"the dump `{path}` {how}",
+        code="S1-D60",
+        hint="take another backup: `s1ctl backup create`; see `s1ctl backup list`",
     )
 
 
 def _quote_conninfo(name: str) -> str:
     """Keep libpq from reading a database's name as a connection string."""
-    return f"dbname={_quote(name)}" if "=" in name or "://" in name else name
-
-
-def _quote(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return f"dbname={quote(name)}" if "=" in name or "://" in name else name

@@ -6,6 +6,7 @@ from typing import Self
 
 from s1ctl.errors import InputOutputFailed
 from s1ctl.ledger.addresses import Addresses
+from s1ctl.ledger.backups import Backups
 from s1ctl.ledger.connection import Database
 from s1ctl.ledger.lock import Lock
 from s1ctl.ledger.migrate import ensure_schema
@@ -27,6 +28,7 @@ class Ledger:
         self.addresses = Addresses(database)
         self.operations = Operations(database)
         self.points = Points(database)
+        self.backups = Backups(database)
         self.lock = Lock(database)
 
     def close(self) -> None:

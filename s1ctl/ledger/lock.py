@@ -26,6 +26,16 @@ class Held(Value):
     since: Annotated[datetime, Meta(tz=True)]
     fence: int
 
+    def refusal(self) -> SiteHeld:
+        """Make the error for whoever wants the site too."""
+        holder = self.holder
+        return SiteHeld(
+            f"operation `{self.operation}` holds the site: `{holder.who}` on `{holder.host}`, "
+            f"process {holder.pid}, since {self.since:%Y-%m-%d %H:%M:%S} UTC ({self.message})",
+            code="S1-L01",
+            hint="wait for it, or look: `s1ctl lock show`",
+        )
+
 
 class LockBreak(Value):
     """A lock that was broken by hand."""
@@ -61,7 +71,7 @@ class Lock:
             if held and (held.operation, held.holder) == (operation, holder):
                 return held.fence
             if held and is_alive(held.holder):
-                raise _is_held(held)
+                raise held.refusal()
             row.fence += 1
             mine = Held(
                 operation=operation,
@@ -86,12 +96,12 @@ class Lock:
                 hint="run `s1ctl status` to see what goes on",
             )
 
-    def release(self, operation: str) -> None:
-        """Give the lock back, if this operation holds it."""
+    def release(self, operation: str, *, fence: int | None = None) -> None:
+        """Give the lock back, if this operation holds it (under this number, where it is given)."""
         with self._database.writing() as session:
             row = session.get(LockRow, 1)
             held = _held(row)
-            if row and held and held.operation == operation:
+            if row and held and held.operation == operation and fence in (None, held.fence):
                 row.held = None
 
     def holder(self) -> Held | None:
@@ -99,12 +109,16 @@ class Lock:
         with self._database.reading() as session:
             return _held(session.get(LockRow, 1))
 
-    def break_(self, reason: str, *, at: datetime) -> Held:
-        """Take the lock from whoever holds it, and record why. Raises `UsageError` S1-U14."""
+    def break_(self, reason: str, *, at: datetime, elsewhere: Held | None = None) -> Held:
+        """Take the lock from whoever holds it, and record why. Raises `UsageError` S1-U14.
+
+        `elsewhere` is who holds the site outside of the ledger; it is recorded where the ledger
+        has no holder.
+        """
         with self._database.writing() as session:
             row = session.get(LockRow, 1)
-            held = _held(row)
-            if row is None or held is None:
+            held = _held(row) or elsewhere
+            if held is None:
                 raise UsageError(
                     "nobody holds the site", code="S1-U14", hint="nothing is to be done"
                 )
@@ -112,7 +126,8 @@ class Lock:
             session.add(
                 LockBreakRow(number=newest + 1, held=to_text(held), reason=reason, at=time_text(at))
             )
-            row.held = None
+            if row is not None:
+                row.held = None
             return held
 
     def breaks(self) -> tuple[LockBreak, ...]:
@@ -135,13 +150,3 @@ def _breaks(session: Session) -> list[LockBreak]:
 
 def _held(row: LockRow | None) -> Held | None:
     return None if row is None or row.held is None else value_of(row.held, Held)
-
-
-def _is_held(held: Held) -> SiteHeld:
-    holder = held.holder
-    return SiteHeld(
-        f"operation `{held.operation}` holds the site: `{holder.who}` on `{holder.host}`, "
-        f"process {holder.pid}, since {held.since:%Y-%m-%d %H:%M:%S} UTC ({held.message})",
-        code="S1-L01",
-        hint="wait for it, or look: `s1ctl lock show`",
-    )

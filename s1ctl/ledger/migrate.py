@@ -10,7 +10,7 @@ from s1ctl.errors import InputOutputFailed
 from s1ctl.files import sync_folder
 from s1ctl.ledger.connection import BUSY_TIMEOUT_MS, make_engine, translated
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def ensure_schema(path: Path) -> None:
@@ -55,7 +55,8 @@ def _refuse_lost(path: Path) -> None:
         raise InputOutputFailed(
             f"the ledger `{path}` is gone, but `{traces[0].name}` is there",
             code="S1-I27",
-            hint="restore `ledger.db` from the host's backup, or move the state directory aside",
+            hint="restore `ledger.db` from the host's backup; only where no container of the site "
+            "runs, move the state directory aside to begin anew",
         )
 
 

@@ -110,6 +110,20 @@ class PointRow(Row):
     document: Mapped[str] = mapped_column(Text)
 
 
+class BackupRow(Row):
+    """A dump of a database; without a document it was removed, and its number is used up."""
+
+    __tablename__ = "backups"
+    __table_args__ = (UniqueConstraint("id"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(Short)
+    database: Mapped[str] = mapped_column(Short)
+    release: Mapped[str] = mapped_column(Short)
+    operation: Mapped[str | None] = mapped_column(Short)
+    document: Mapped[str | None] = mapped_column(Text)
+
+
 class LockRow(Row):
     """The site's lock, one row; `held` is None when it is free, `fence` only ever grows."""
 

@@ -13,6 +13,9 @@ from s1ctl.oci.digest import Digest
 from s1ctl.plan.plan import Settings
 from s1ctl.plan.steps import Instance
 
+NOTHING = ""  # the digest of a row that says that the site was uninstalled
+_NEWEST_FIRST = select(InstalledRow).order_by(InstalledRow.number.desc())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedRelease:
@@ -103,15 +106,39 @@ class Releases:
             session.add(row)
             return _installed(row)
 
+    def record_uninstalled(self, *, at: datetime) -> None:
+        """Add that nothing is installed any more; again is harmless."""
+        with self._database.writing() as session:
+            newest = session.scalar(_NEWEST_FIRST.limit(1))
+            if newest is not None and newest.digest != NOTHING:
+                row = InstalledRow(
+                    number=newest.number + 1,
+                    digest=NOTHING,
+                    version=NOTHING,
+                    instances="[]",
+                    settings="{}",
+                    point=None,
+                    at=time_text(at),
+                )
+                session.add(row)
+
     def installed(self) -> Installed | None:
-        """Hand out the installed release; None where nothing was ever installed."""
-        return next(iter(self.installs(limit=1)), None)
+        """Hand out the installed release; None where nothing is."""
+        with self._database.reading() as session:
+            row = session.scalar(_NEWEST_FIRST.limit(1))
+            return None if row is None or row.digest == NOTHING else _installed(row)
+
+    def uninstalled_at(self) -> datetime | None:
+        """Say since when nothing is installed; None where something is, or never was."""
+        with self._database.reading() as session:
+            row = session.scalar(_NEWEST_FIRST.limit(1))
+            return time_of(row.at) if row is not None and row.digest == NOTHING else None
 
     def installs(self, *, limit: int = 1000) -> tuple[Installed, ...]:
         """Hand out what was installed, newest first."""
-        newest_first = select(InstalledRow).order_by(InstalledRow.number.desc()).limit(limit)
+        some = _NEWEST_FIRST.where(InstalledRow.digest != NOTHING).limit(limit)
         with self._database.reading() as session:
-            return tuple(_installed(row) for row in session.scalars(newest_first))
+            return tuple(_installed(row) for row in session.scalars(some))
 
 
 def _loaded(row: LoadedRow) -> LoadedRelease:

@@ -1,4 +1,4 @@
-"""A registry by the OCI distribution protocol: blobs and manifests, in and out."""
+"""A registry by the OCI distribution protocol: blobs and manifests, in, out and away."""
 
 import hashlib
 import time
@@ -159,6 +159,24 @@ class Registry:
         self._check_digest(self._digest_said(answer), digest)
         return digest
 
+    def delete_manifest(self, repository: str, digest: Digest) -> bool:
+        """Delete a manifest and the tags that name it; False: this registry deletes nothing.
+
+        One that is not there counts as deleted. Its blobs stay until the registry's own garbage
+        collection.
+        """
+        return self._delete(repository, digest)
+
+    def delete_tag(self, repository: str, tag: str) -> bool:
+        """Delete a tag and leave its manifest; False: this registry deletes no tags alone."""
+        return self._delete(repository, tag)
+
+    def _delete(self, repository: str, reference: str) -> bool:
+        call = self._call("DELETE", _manifest_path(repository, reference), _delete(repository))
+        refused = {405} if ":" in reference else {400, 405}  # 400: no digest, older Distribution
+        answer = self._wire.ask(call, hoped={200, 202, 204, 404, *refused})
+        return answer.status not in refused
+
     def _upload(self, repository: str, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
         start = self._call("POST", _uploads_path(repository), _push(repository))
         location = self._wire.target(self._wire.ask(start, hoped={202}))
@@ -269,3 +287,7 @@ def _pull(repository: str) -> str:
 
 def _push(repository: str) -> str:
     return f"repository:{repository}:pull,push"
+
+
+def _delete(repository: str) -> str:
+    return f"repository:{repository}:pull,delete"

@@ -117,7 +117,7 @@ def needs_of(
         is_installed=is_installed,
         has_release=bool(manifests),
         operation=operation,
-        problems=tuple(p for m in manifests for p in _problems(context, m)),
+        problems=tuple(p for m in manifests for p in _problems(context, m, manifests)),
     )
 
 
@@ -125,10 +125,18 @@ def _joined(specifiers: Iterable[SpecifierSet]) -> SpecifierSet:
     return reduce(and_, specifiers, SpecifierSet())
 
 
-def _problems(context: Context, manifest: ReleaseManifest) -> tuple[str, ...]:
-    """Say what is wrong with the settings; a secret that does not resolve is a problem too."""
+def _problems(
+    context: Context, manifest: ReleaseManifest, path: Sequence[ReleaseManifest]
+) -> tuple[str, ...]:
+    """Say what is wrong with the settings; a secret that does not resolve is a problem too.
+
+    What another release of the path declares may be given, and what the installed one does.
+    """
+    installed = context.ledger.releases.installed()
+    now = (context.release(installed.digest).manifest,) if installed else ()
+    names = frozenset(s.name for m in (*path, *now) for s in m.settings)
     try:
-        return setting_problems(context, manifest)
+        return setting_problems(context, manifest, elsewhere=names)
     except S1Error as error:
         return (f"{error.message} ({error.code}; {error.hint})",)
 

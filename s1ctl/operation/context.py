@@ -1,5 +1,6 @@
 """All that an operation acts on and with."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s1ctl.ledger.holder import Holder
-from s1ctl.ledger.store import ReleaseStore, open_release
+from s1ctl.ledger.store import ReleaseStore, open_recorded, open_release
 from s1ctl.oci.digest import Digest
 from s1ctl.operation.events import Event, Observe
 from s1ctl.operation.interrupt import Interrupts
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The site, its memory, its target, and the clock; made once by the command line."""
+    """The site, its memory, its target, and the clocks; made once by the command line.
+
+    `now` is the wall clock, for what is written down; `clock` only goes forward, for durations.
+    """
 
     site: Site
     ledger: "Ledger"
@@ -41,9 +45,17 @@ class Context:
     sleep: Callable[[float], None]
     observe: Observe
     interrupts: Interrupts
+    clock: Callable[[], float] = time.monotonic
 
     def release(self, digest: Digest) -> VerifiedRelease:
-        """Open a loaded release, verified anew."""
+        """Open a release that was loaded here, verified anew, even one that was withdrawn since.
+
+        For what runs, what ran, and an operation that is open; see `open_recorded`.
+        """
+        return open_recorded(digest, self.store, self.trust)
+
+    def admitted(self, digest: Digest) -> VerifiedRelease:
+        """Open a loaded release that a plan may lead to; a withdrawn one is refused."""
         return open_release(digest, self.store, self.trust)
 
     def compose(self, release: VerifiedRelease) -> ComposeFile:

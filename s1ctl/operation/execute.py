@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from s1ctl.errors import Inconclusive, S1Error
+from s1ctl.errors import Inconclusive, S1Error, SiteHeld
 from s1ctl.ledger.journal import Direction
 from s1ctl.ledger.journal import Event as Ending
 from s1ctl.operation.events import Event
@@ -14,6 +14,16 @@ from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import AnyStep, RecordRelease
 from s1ctl.progress import Notify, Progress
 from s1ctl.shape import plain
+
+ENGINE_AWAY = ("S1-E10", "S1-E13")  # what was under way may be done or not
+
+
+class LockLost(Exception):
+    """This process no longer holds the site; `cause` says who does."""
+
+    def __init__(self, cause: SiteHeld) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
 
 
 def numbered(plan: Plan) -> tuple[Item, ...]:
@@ -31,19 +41,29 @@ def go_forward(run: Run) -> None:
             _do(run, item)
 
 
-def take_back_hop(run: Run) -> None:
+def take_back_hop(run: Run) -> bool:
     """Undo the steps of the hop that was begun last, newest first, and no other.
 
     A step that was never begun, or is recorded as undone, is passed over. A hop whose release is
-    recorded as installed is complete: nothing is taken back.
+    recorded as installed is complete, and so is a close whose every step is done: nothing is taken
+    back. Says whether the whole plan is complete.
     """
+    begun = _begun(run)
+    items = tuple(_last_hop(run, begun))
+    if _is_complete(run, items, begun):
+        return items[0].number == len(numbered(run.operation.plan))
+    for item in to_undo(run):
+        _undo(run, item)
+    return False
+
+
+def to_undo(run: Run) -> tuple[Item, ...]:
+    """List what `take_back_hop` would undo, in its order; nothing is done."""
     begun, undone = _begun(run), _ended(run, "undo")
     items = tuple(_last_hop(run, begun))
     if _is_complete(run, items, begun):
-        return
-    for item in items:
-        if item.number in begun and item.number not in undone:
-            _undo(run, item)
+        return ()
+    return tuple(i for i in items if i.number in begun and i.number not in undone)
 
 
 def _last_hop(run: Run, begun: set[int]) -> Iterator[Item]:
@@ -57,7 +77,10 @@ def _is_complete(run: Run, items: tuple[Item, ...], begun: set[int]) -> bool:
     if not items or items[0].number not in begun:
         return False
     step = items[0].step
-    return isinstance(step, RecordRelease) and is_recorded(step, run)
+    if isinstance(step, RecordRelease):
+        return is_recorded(step, run)
+    ended = _ended(run, "do")
+    return all(item.number in ended for item in items) and not _ended(run, "undo")
 
 
 def _do(run: Run, item: Item) -> None:
@@ -68,13 +91,14 @@ def _do(run: Run, item: Item) -> None:
     if presence is Presence.PRESENT:
         _record(run, item, "do", "done", record={"found": True})
         return
-    _record(run, item, "do", "intent")
     _check_lock(run)
+    _record(run, item, "do", "intent")
     try:
         record = action.do(_notify(run, item))
     except S1Error as error:
+        _check_lock(run)
         _record(run, item, "do", "failed", error=error)
-        if action.is_final:
+        if action.is_final or error.code in ENGINE_AWAY:
             raise _final(error, item) from error
         raise
     _record(run, item, "do", "done", record=dict(record))
@@ -84,11 +108,12 @@ def _undo(run: Run, item: Item) -> None:
     action = run.actions(item, run)
     if action.undo is None:
         return
-    _record(run, item, "undo", "intent")
     _check_lock(run)
+    _record(run, item, "undo", "intent")
     try:
         record = action.undo(_notify(run, item))
     except S1Error as error:
+        _check_lock(run)
         _record(run, item, "undo", "failed", error=error)
         raise _final(error, item) from error
     _record(run, item, "undo", "done", record=dict(record))
@@ -162,7 +187,11 @@ def _notify(run: Run, item: Item) -> Notify:
 
 
 def _check_lock(run: Run) -> None:
-    run.context.ledger.lock.check(run.fence)
+    """Raise `LockLost` when another process has the site: nothing may be written any more."""
+    try:
+        run.context.ledger.lock.check(run.fence)
+    except SiteHeld as error:
+        raise LockLost(error) from None
 
 
 def _begun(run: Run) -> set[int]:

@@ -1,25 +1,37 @@
 """Gather what the planner is told, and have it plan."""
 
+from collections.abc import Collection, Iterable, Mapping
+
 from packaging.version import Version
 
+from s1ctl import __version__
 from s1ctl.errors import NoPath, NotReady, PolicyRefused, UsageError, Withdrawn
 from s1ctl.ledger.releases import Installed, LoadedRelease
 from s1ctl.oci.digest import Digest
 from s1ctl.operation.context import Context
-from s1ctl.operation.databases import access_of, applied_everywhere
+from s1ctl.operation.databases import access_of, applied_texts, refuse_changed_texts
+from s1ctl.operation.route import find_route
+from s1ctl.operation.unknown_units import refuse_unknown_units
 from s1ctl.plan.plan import Plan, SecretUse, Settings
-from s1ctl.plan.planner import plan_install, plan_upgrade
+from s1ctl.plan.planner import plan_change, plan_contract, plan_install, plan_upgrade
+from s1ctl.plan.restore import Dump, choose_dumps, plan_restore
 from s1ctl.plan.rollback import Point, plan_rollback
 from s1ctl.plan.view import Current, ReleaseView, SiteView
 from s1ctl.release.compose import ComposeFile
 from s1ctl.release.compose_rules import consents
-from s1ctl.release.graph import Node, choose_path
-from s1ctl.release.manifest import Edge, ReleaseManifest
+from s1ctl.release.manifest import ReleaseManifest, Setting
+from s1ctl.shape import changed
 from s1ctl.site.resolve import ensure_secrets, resolve_release_settings
+
+NO_REASONS: Mapping[str, str] = {}
 
 
 def install_plan(context: Context, digest: Digest) -> Plan:
-    """Plan the first release. Raises `UsageError` S1-U18 where one is installed."""
+    """Plan the first release.
+
+    Raises `UsageError` S1-U18 where one is installed, `SiteHeld` S1-N28 where one runs that the
+    ledger does not know.
+    """
     installed = context.ledger.releases.installed()
     if installed is not None:
         raise UsageError(
@@ -27,30 +39,116 @@ def install_plan(context: Context, digest: Digest) -> Plan:
             code="S1-U18",
             hint="run `s1ctl upgrade --to VERSION`",
         )
-    return plan_install(site_view(context), release_view(context, digest))
+    view = release_view(context, digest)
+    refuse_unknown_units(context, view.manifest)
+    return plan_install(site_view(context), view)
 
 
-def upgrade_plan(context: Context, goal: Version, *, is_stage: bool) -> Plan:
-    """Plan the path from the installed release to `goal`.
+def upgrade_plan(
+    context: Context,
+    goal: Version,
+    *,
+    is_stage: bool = False,
+    is_contract: bool = False,
+    accepted: Mapping[str, str] = NO_REASONS,
+) -> Plan:
+    """Plan the path from the installed release to `goal`; `accepted` are gates with reasons.
 
-    Raises `NoPath` S1-N01, S1-N02, `Withdrawn` S1-T20 and S1-T21, and what settings refuse.
+    Raises `NoPath` S1-N01, S1-N02, S1-N20, S1-N21, S1-N27, `Withdrawn` S1-T20 and S1-T21, and what
+    settings refuse; `ContentsRefused` S1-D17 where the path changes what a database has applied.
     """
-    installed = _installed(context)
-    loaded = context.ledger.releases.loaded()
-    _refuse_lower(installed, goal, loaded)
-    by_version = {r.version: r for r in sorted(loaded, key=lambda r: r.sequence)}
-    legs = choose_path(installed.version, goal, _nodes(context, by_version))
-    views = tuple(release_view(context, by_version[leg.to].digest) for leg in legs)
-    return plan_upgrade(site_view(context), views, legs, is_stage=is_stage)
+    installed = installed_release(context)
+    _refuse_lower(installed, goal, context.ledger.releases.loaded())
+    route = find_route(context, installed.version, goal, accepted)
+    digests = tuple(release.digest for release in route.releases)
+    names = _declared(context, (installed.digest, *digests))
+    views = tuple(release_view(context, digest, elsewhere=names) for digest in digests)
+    plan = plan_upgrade(
+        site_view(context, *views), views, route.legs, is_stage=is_stage, is_contract=is_contract
+    )
+    return changed(plan, accepted=route.accepted)
 
 
-def rollback_plan(context: Context) -> Plan:
-    """Plan the way back to the point that was recorded before the installed release.
+def apply_plan(context: Context) -> Plan:
+    """Plan the installed release with what the site file says now; empty where nothing differs."""
+    view = release_view(context, installed_release(context).digest)
+    return plan_change("apply", site_view(context, view), view)
 
-    Raises `NoPath` S1-N03 past a contract, S1-N05 and S1-N06 where there is nothing to go back to.
+
+def rotate_plan(context: Context, secret: str) -> Plan:
+    """Plan a new version of a generated secret for its users; the version is written at once.
+
+    A version that was written and never used is taken again. Raises `UsageError` S1-U53 where the
+    release has no such secret, S1-U54 where the site file names its source.
     """
-    installed = _installed(context)
-    point = context.ledger.points.find(installed.point) if installed.point else None
+    installed = installed_release(context)
+    manifest = context.release(installed.digest).manifest
+    setting = _generated(context, manifest, secret)
+    used = installed.settings.secrets.get(secret)
+    if used is not None and context.secrets.version(secret) <= used.version:
+        context.secrets.renew(secret, chars=setting.generate or 0)
+    renewed = _settings(context, manifest, renewed=secret).secrets[secret]
+    others = {**installed.settings.secrets, secret: renewed}
+    settings = Settings(values=installed.settings.values, secrets=others)
+    view = recorded_view(context, installed.digest, settings)
+    return plan_change("rotate", site_view(context), view)
+
+
+def contract_plan(context: Context) -> Plan:
+    """Plan the close of the installed release; empty where no contract is pending."""
+    installed = installed_release(context)
+    view = recorded_view(context, installed.digest, installed.settings)
+    return plan_contract(site_view(context, view), view)
+
+
+def rollback_plan(context: Context, point: str | None = None) -> Plan:
+    """Plan the way back to a point; by default the one recorded before the installed release.
+
+    Raises `NoPath` S1-N03 past a contract, S1-N05 and S1-N06 where there is nothing to go back to,
+    S1-N25 for an unknown point, S1-N26 for one that lies ahead.
+    """
+    installed = installed_release(context)
+    target = find_point(context, installed, point)
+    now = recorded_view(context, installed.digest, installed.settings)
+    former = _target_view(context, target)
+    return plan_rollback(site_view(context), now, former, target)
+
+
+def restore_plan(
+    context: Context,
+    point: str | None = None,
+    *,
+    backup: str | None = None,
+    is_archived: bool = False,
+) -> Plan:
+    """Plan the way back to a point past contracts: their databases come from backups.
+
+    For each it is the newest proven one that was made before the contract, so that as little as
+    can be is lost; `backup` says another. Raises as `rollback_plan`, and `NoPath` S1-N22 where a
+    rollback would do, S1-N23 where no backup serves.
+    """
+    installed = installed_release(context)
+    target = find_point(context, installed, point)
+    now = recorded_view(context, installed.digest, installed.settings)
+    former = _target_view(context, target)
+    site = site_view(context)
+    chosen = choose_dumps(site, now, target, dumps(context), named=backup)
+    return plan_restore(site, now, former, target, backups=chosen, is_archived=is_archived)
+
+
+def find_point(context: Context, installed: Installed, name: str | None) -> Point:
+    """Find a recorded point, or the one before the installed release.
+
+    Raises `NoPath` S1-N06 and S1-N25.
+    """
+    if name is not None and context.ledger.points.find(name) is None:
+        raise NoPath(
+            f"there is no rollback point `{name}`",
+            code="S1-N25",
+            hint="run `s1ctl status` to see the points",
+        )
+    wanted = name or installed.point
+    point = context.ledger.points.find(wanted) if wanted else None
     if point is None or point.release is None or point.settings is None:
         raise NoPath(
             f"no release was recorded before {installed.version}",
@@ -58,9 +156,14 @@ def rollback_plan(context: Context) -> Plan:
             hint="run `s1ctl history` to see what was installed here",
         )
     before = next(
-        (i for i in context.ledger.releases.installs() if i.digest == point.release), None
+        (
+            i
+            for i in context.ledger.releases.installs()
+            if (i.digest, i.instances, i.settings) == (point.release, point.running, point.settings)
+        ),
+        None,
     )
-    target = Point(
+    return Point(
         id=point.id,
         release=point.release,
         version=str(point.version),
@@ -69,31 +172,45 @@ def rollback_plan(context: Context) -> Plan:
         revisions=point.revisions,
         former_point=before.point if before else None,
     )
-    now = _planned_view(context, installed.digest, installed.settings)
-    former = _planned_view(context, point.release, point.settings)
-    return plan_rollback(site_view(context), now, former, target)
 
 
-def release_view(context: Context, digest: Digest) -> ReleaseView:
+def dumps(context: Context) -> tuple[Dump, ...]:
+    """List the backups as the planner sees them, newest first."""
+    return tuple(
+        Dump(id=b.id, database=b.database, revisions=b.revisions, is_proven=b.is_proven)
+        for b in context.ledger.backups.all()
+    )
+
+
+def release_view(
+    context: Context, digest: Digest, *, elsewhere: Collection[str] = ()
+) -> ReleaseView:
     """Open a loaded release and resolve its settings; generates the secrets it lacks.
 
-    Raises `NotReady` S1-U19 for settings, `PolicyRefused` S1-P01 for consent that is missing.
+    `elsewhere` are settings that other releases of the path declare. Raises `Withdrawn` S1-T22,
+    S1-T23, `NotReady` S1-U19 for settings, `PolicyRefused` S1-P01 for consent that is missing,
+    `NoPath` S1-N20 where it needs another s1ctl.
     """
-    release = context.release(digest)
+    release = context.admitted(digest)
     manifest = release.manifest
+    _check_tool(manifest)
     compose = context.compose(release)
     _check_consent(context, compose, manifest.version)
     for schema in manifest.schemas:
         access_of(context, manifest, schema)
-    settings = _settings(context, manifest)
+    settings = _settings(context, manifest, elsewhere=elsewhere)
     return ReleaseView(digest=digest, manifest=manifest, compose=compose, settings=settings)
 
 
-def site_view(context: Context) -> SiteView:
-    """Say how the site stands: ledger, databases, points."""
+def site_view(context: Context, *views: ReleaseView) -> SiteView:
+    """Say how the site stands: ledger, databases, points.
+
+    Raises `ContentsRefused` S1-D17 where a view has another text of an applied revision.
+    """
     site, installed = context.site, context.ledger.releases.installed()
     owned, newest = context.ledger.addresses.all(), context.ledger.points.newest()
-    applied = applied_everywhere(context, installed.digest, installed.settings) if installed else {}
+    texts = applied_texts(context, installed.digest, installed.settings) if installed else {}
+    refuse_changed_texts(texts, (view.manifest for view in views))
     return SiteView(
         name=site.name,
         target_id=context.target.target_id(),
@@ -103,8 +220,10 @@ def site_view(context: Context) -> SiteView:
         current=_current(installed) if installed else None,
         is_backup_wanted=site.policy.backup.when == "always",
         addresses={name: (pair[0], pair[1]) for name, pair in owned.items()},
-        applied=applied,
+        applied={database: tuple(applied) for database, applied in texts.items()},
+        services={name: each.service for name, each in site.databases.items() if each.service},
         next_point=int(newest.id[1:]) + 1 if newest else 1,
+        next_backup=context.ledger.backups.next_number(),
     )
 
 
@@ -116,15 +235,22 @@ def setting_values(context: Context, manifest: ReleaseManifest) -> dict[str, str
     return resolved.values
 
 
-def setting_problems(context: Context, manifest: ReleaseManifest) -> tuple[str, ...]:
-    """Say what is wrong with the site's values for a release."""
+def setting_problems(
+    context: Context, manifest: ReleaseManifest, *, elsewhere: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Say what is wrong with the site's values for a release; `elsewhere` as in `release_view`."""
     resolved = resolve_release_settings(
-        manifest.settings, context.site, context.secrets, context.environment
+        manifest.settings,
+        context.site,
+        context.secrets,
+        context.environment,
+        elsewhere=elsewhere,
     )
     return resolved.problems
 
 
-def _planned_view(context: Context, digest: Digest, settings: Settings) -> ReleaseView:
+def recorded_view(context: Context, digest: Digest, settings: Settings) -> ReleaseView:
+    """Open a release with the settings that are recorded for it."""
     release = context.release(digest)
     return ReleaseView(
         digest=digest,
@@ -134,10 +260,37 @@ def _planned_view(context: Context, digest: Digest, settings: Settings) -> Relea
     )
 
 
-def _settings(context: Context, manifest: ReleaseManifest) -> Settings:
+def _target_view(context: Context, target: Point) -> ReleaseView:
+    """See the release of a point; the way back to a withdrawn one is refused as any other."""
+    context.admitted(target.release)
+    return recorded_view(context, target.release, target.settings)
+
+
+def _used_secrets(context: Context) -> Mapping[str, SecretUse]:
+    """Say which secrets are in use; where nothing is installed, those that were last: data stays.
+
+    A newer version than that was made for a rotation that was taken back.
+    """
+    newest = context.ledger.releases.installs(limit=1)
+    return newest[0].settings.secrets if newest else {}
+
+
+def _settings(
+    context: Context,
+    manifest: ReleaseManifest,
+    *,
+    renewed: str | None = None,
+    elsewhere: Collection[str] = (),
+) -> Settings:
     ensure_secrets(manifest.settings, context.site, context.secrets)
+    used = {name: use.version for name, use in _used_secrets(context).items() if name != renewed}
     resolved = resolve_release_settings(
-        manifest.settings, context.site, context.secrets, context.environment
+        manifest.settings,
+        context.site,
+        context.secrets,
+        context.environment,
+        in_use=used,
+        elsewhere=elsewhere,
     )
     if resolved.problems:
         raise NotReady(
@@ -153,6 +306,41 @@ def _settings(context: Context, manifest: ReleaseManifest) -> Settings:
     return Settings(values=resolved.values, secrets=secrets)
 
 
+def _declared(context: Context, digests: Iterable[Digest]) -> frozenset[str]:
+    """Name every setting that one of the releases declares."""
+    manifests = (context.release(digest).manifest for digest in digests)
+    return frozenset(setting.name for manifest in manifests for setting in manifest.settings)
+
+
+def _check_tool(manifest: ReleaseManifest) -> None:
+    """Refuse a release that this s1ctl is not for, before anything is staged."""
+    if not manifest.requires.s1ctl.contains(__version__, prereleases=True):
+        raise NoPath(
+            f"release {manifest.version} needs s1ctl `{manifest.requires.s1ctl}`, "
+            f"and this is {__version__}",
+            code="S1-N20",
+            hint="install that s1ctl beside this one, then run `s1ctl plan` with it",
+        )
+
+
+def _generated(context: Context, manifest: ReleaseManifest, name: str) -> Setting:
+    """Find a secret that s1ctl generates."""
+    secrets = {s.name: s for s in manifest.settings if s.kind == "secret"}
+    if name not in secrets:
+        raise UsageError(
+            f"release {manifest.version} has no secret `{name}`",
+            code="S1-U53",
+            hint="run `s1ctl secret list`",
+        )
+    if name in context.site.values or not secrets[name].generate:
+        raise UsageError(
+            f"the secret `{name}` comes from the site file, not from s1ctl",
+            code="S1-U54",
+            hint="change it at its source, then run `s1ctl apply`",
+        )
+    return secrets[name]
+
+
 def _check_consent(context: Context, compose: ComposeFile, version: Version) -> None:
     for name, service in compose.services.items():
         given = context.site.allow.get(name, ())
@@ -166,7 +354,8 @@ def _check_consent(context: Context, compose: ComposeFile, version: Version) -> 
             )
 
 
-def _installed(context: Context) -> Installed:
+def installed_release(context: Context) -> Installed:
+    """Hand out what is installed. Raises `NoPath` S1-N05."""
     installed = context.ledger.releases.installed()
     if installed is None:
         raise NoPath(
@@ -191,34 +380,6 @@ def _refuse_lower(installed: Installed, goal: Version, loaded: tuple[LoadedRelea
             code="S1-T21",
             hint="ask the vendor which of them is the right one; do not proceed",
         )
-
-
-def _nodes(context: Context, loaded: dict[Version, LoadedRelease]) -> list[Node]:
-    """Draw the map: loaded releases, and those that the newest of them knows of."""
-    manifests = {v: context.release(r.digest).manifest for v, r in loaded.items()}
-    nodes = [_node(m) for m in manifests.values()]
-    newest = max(manifests.values(), key=lambda m: m.sequence, default=None)
-    known = newest.upgrade.known if newest else ()
-    return nodes + [_far_node(edge) for edge in known if edge.version not in manifests]
-
-
-def _far_node(edge: Edge) -> Node:
-    return Node(
-        version=edge.version,
-        sources=edge.sources,
-        is_stop=edge.stop,
-        size_bytes=edge.bytes,
-        is_loaded=False,
-    )
-
-
-def _node(manifest: ReleaseManifest) -> Node:
-    return Node(
-        version=manifest.version,
-        sources=manifest.upgrade.sources,
-        is_stop=manifest.upgrade.stop,
-        size_bytes=sum(blob.size for blob in manifest.blobs),
-    )
 
 
 def _current(installed: Installed) -> Current:

@@ -1,39 +1,64 @@
 """Open, resume and take back an operation: the lock, the loop, and what is said at its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import TypedDict
 
-from s1ctl.errors import Inconclusive, S1Error, SiteHeld
+from s1ctl.errors import Inconclusive, InputOutputFailed, PlanDiffers, S1Error, SiteHeld
 from s1ctl.ledger.holder import lives
-from s1ctl.ledger.operations import Operation
+from s1ctl.ledger.operations import UNFINISHED, Operation
+from s1ctl.operation import loss
 from s1ctl.operation.action import Action
 from s1ctl.operation.actions import action_for
+from s1ctl.operation.backups import refuse_past_restore
 from s1ctl.operation.context import Context
 from s1ctl.operation.events import Event
-from s1ctl.operation.execute import error_document, go_forward, numbered, take_back_hop
+from s1ctl.operation.execute import (
+    LockLost,
+    error_document,
+    go_forward,
+    numbered,
+    take_back_hop,
+    to_undo,
+)
+from s1ctl.operation.holding import give_back, take
 from s1ctl.operation.outcome import Outcome, State
 from s1ctl.operation.run import Item, Run
 from s1ctl.plan.plan import Plan
-from s1ctl.targets.docker_hold import Hold
+from s1ctl.shape import plain
 from s1ctl.targets.probe import OpenLoop, ProbeNumbers
 
 Actions = Callable[[Item, Run], Action]
 
 
 def apply_plan(
-    context: Context, plan: Plan, *, watch: OpenLoop | None = None, actions: Actions = action_for
+    context: Context,
+    plan: Plan,
+    *,
+    watch: OpenLoop | None = None,
+    actions: Actions = action_for,
+    announced: Mapping[str, object] | None = None,
 ) -> Outcome:
     """Open an operation for `plan` and walk it; a hop that fails is taken back as a whole.
 
-    `watch` is a client that asks the platform all the while; its numbers go into the journal.
-    Raises `SiteHeld` when another operation is open or paused. From then on nothing is raised:
-    the outcome holds the error.
+    `watch` is a client that asks the platform all the while; its numbers go into the journal, and
+    so does `announced`, the loss of data that somebody has accepted.
+    Raises `SiteHeld` when another operation is open or paused, `PlanDiffers` S1-N11 when the site
+    is no longer as it was when the plan was made. From then on the outcome holds the error; only
+    a process that lost the lock to another raises `SiteHeld`, and writes nothing more.
     """
     refuse_if_unfinished(context)
-    fence = _hold(context, context.ledger.operations.next_id(), plan)
+    identity = context.ledger.operations.next_id()
+    fence = _hold(context, identity, plan)
+    with _given_back_on_refusal(context, identity, fence):
+        refuse_if_unfinished(context)
+        _refuse_stale(context, plan)
     with context.interrupts.shielded():
         operation = context.ledger.operations.open(plan, fence=fence, at=context.now())
         context.ledger.addresses.record(plan.addresses)
+        if announced is not None:
+            loss.record_announced(context, operation, announced)
     _tell(context, operation, "opened", f"{plan.verb}, {len(numbered(plan))} steps")
     return _walk(
         Run(context=context, operation=operation, fence=fence, actions=actions), _forward, watch
@@ -48,9 +73,8 @@ def resume(
     actions: Actions = action_for,
 ) -> Outcome:
     """Go on with a paused or killed operation, in the direction that it had."""
-    fence = _hold(context, operation.id, operation.plan)
-    run = Run(context=context, operation=operation, fence=fence, actions=actions)
-    return _walk(run, _forward if operation.direction == "do" else _backward, watch)
+    run = _reopened(context, operation, actions)
+    return _walk(run, _forward if run.operation.direction == "do" else _backward, watch)
 
 
 def take_back(
@@ -61,15 +85,60 @@ def take_back(
     actions: Actions = action_for,
 ) -> Outcome:
     """Take back the hop at which a paused or killed operation stands."""
+    return _walk(_reopened(context, operation, actions), _backward, watch)
+
+
+def list_take_back(
+    context: Context, operation: Operation, *, actions: Actions = action_for
+) -> tuple[Item, ...]:
+    """List the steps that `take_back` would undo, newest first; nothing is held or changed."""
+    run = Run(context=context, operation=operation, fence=0, actions=actions)
+    refuse_past_restore(run)
+    items = to_undo(run)
+    return tuple(item for item in items if actions(item, run).undo is not None)
+
+
+def _reopened(context: Context, operation: Operation, actions: Actions) -> Run:
+    """Take the lock, then read the operation again: another process may have ended it."""
     fence = _hold(context, operation.id, operation.plan)
-    return _walk(
-        Run(context=context, operation=operation, fence=fence, actions=actions), _backward, watch
-    )
+    with _given_back_on_refusal(context, operation.id, fence):
+        fresh = context.ledger.operations.find(operation.id)
+        if fresh is None or fresh.state not in UNFINISHED:
+            raise SiteHeld(
+                f"the operation {operation.id} was ended by another process",
+                code="S1-L04",
+                hint="run `s1ctl status`",
+            )
+    return Run(context=context, operation=fresh, fence=fence, actions=actions)
+
+
+@contextmanager
+def _given_back_on_refusal(context: Context, identity: str, fence: int) -> Iterator[None]:
+    try:
+        yield
+    except S1Error:
+        give_back(context, identity, fence=fence)
+        raise
+
+
+def _refuse_stale(context: Context, plan: Plan) -> None:
+    installed = context.ledger.releases.installed()
+    now = installed.digest if installed else None
+    if now != plan.start:
+        raise PlanDiffers(
+            f"the plan starts at {plan.start_version or 'nothing'}, and the site is at "
+            f"{installed.version if installed else 'nothing'} by now",
+            code="S1-N11",
+            hint="plan again: another operation was quicker",
+        )
 
 
 def refuse_if_unfinished(context: Context) -> None:
-    """Raise `SiteHeld` S1-L03 when an operation is paused here."""
+    """Raise `SiteHeld`: S1-L01 while a living process holds the site, S1-L03 what is paused."""
     operation = context.ledger.operations.unfinished()
+    held = context.ledger.lock.holder()
+    if held is not None and held.holder != context.holder and lives(held.holder):
+        raise held.refusal()
     if operation is not None:
         raise SiteHeld(
             f"the operation {operation.id} ({operation.verb}) is not finished",
@@ -96,20 +165,52 @@ class _TakenBack(Exception):
 
 
 def _backward(run: Run) -> State:
+    refuse_past_restore(run)
+    run.turns.append("undo")
     with run.context.interrupts.shielded():
         run.context.ledger.operations.set_direction(run.operation.id, "undo")
-    take_back_hop(run)
-    return "taken-back"
+    return "done" if take_back_hop(run) else "taken-back"
 
 
 def _walk(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> Outcome:
     began = run.context.now()
-    if watch:
-        watch.start()
-    end = _go(run, go)
-    numbers = watch.stop() if watch else None
-    seconds = (run.context.now() - began).total_seconds()
-    return _close(run, end, numbers=numbers, seconds=seconds)
+    end = _go(run, go, watch)
+    with run.context.interrupts.closing():
+        numbers = watch.stop() if watch else None
+        seconds = (run.context.now() - began).total_seconds()
+        try:
+            return _close(run, end, numbers=numbers, seconds=seconds)
+        except InputOutputFailed as error:
+            return _unrecorded(run, end.error or error, seconds=seconds)
+
+
+def _unrecorded(run: Run, error: S1Error, *, seconds: float) -> Outcome:
+    """Say the end of a run whose ledger can no longer be written: it stands as if killed here."""
+    return Outcome(
+        operation=run.operation.id,
+        verb=run.operation.plan.verb,
+        state="paused",
+        version=run.operation.plan.start_version,
+        head="not written",
+        seconds=seconds,
+        error=error,
+        **_ends(run),
+    )
+
+
+class _Ends(TypedDict):
+    origin: str | None
+    goal: str | None
+    is_turned_back: bool
+
+
+def _ends(run: Run) -> _Ends:
+    plan = run.operation.plan
+    return {
+        "origin": plan.start_version,
+        "goal": plan.hops[-1].version if plan.hops else None,
+        "is_turned_back": run.is_turned_back,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +220,10 @@ class _End:
     is_interrupted: bool = False
 
 
-def _go(run: Run, go: Callable[[Run], State]) -> _End:
+def _go(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> _End:
     try:
+        if watch:
+            watch.start()
         return _End(state=go(run))
     except _TakenBack as end:
         return _End(state="taken-back", error=end.cause)
@@ -128,19 +231,40 @@ def _go(run: Run, go: Callable[[Run], State]) -> _End:
         return _End(state="paused", is_interrupted=True)
     except S1Error as error:
         return _End(state="paused", error=error)
+    except LockLost as lost:
+        raise lost.cause from None
+    except Exception as bug:  # noqa: BLE001 - whatever it is, the operation must not stay open
+        return _End(state="paused", error=_bug(bug))
+
+
+def _bug(cause: Exception) -> Inconclusive:
+    error = Inconclusive(
+        f"a bug in s1ctl: {type(cause).__name__}: {cause}",
+        code="S1-O20",
+        hint="send the log to the maintainers, then run `s1ctl resume`",
+    )
+    error.__cause__ = cause
+    return error
 
 
 def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float) -> Outcome:
     context, identity = run.context, run.operation.id
     probe = asdict(numbers) if numbers else None
-    with context.interrupts.shielded():
-        context.ledger.operations.set_state(identity, end.state, cause=error_document(end.error))
-        if end.state != "paused":
-            context.target.release_hold(identity)
-            context.ledger.lock.release(identity)
-        installed = context.ledger.releases.installed()
-        version = str(installed.version) if installed else None
-        head = _record_end(run, end, {"state": end.state, "release": version, "probe": probe})
+    context.ledger.lock.check(run.fence)
+    context.ledger.operations.set_state(identity, end.state, cause=error_document(end.error))
+    installed = context.ledger.releases.installed()
+    version = str(installed.version) if installed else None
+    by = {"who": context.holder.who, "host": context.holder.host}
+    record: dict[str, object] = {
+        "state": end.state,
+        "release": version,
+        "probe": probe,
+        "by": by,
+    }
+    lost = loss.read(context, run.operation)
+    head = _record_end(run, end, {**record, "loss": plain(lost)} if lost else record)
+    if end.state != "paused":
+        give_back(context, identity, fence=run.fence)
     return Outcome(
         operation=identity,
         verb=run.operation.plan.verb,
@@ -151,6 +275,8 @@ def _close(run: Run, end: _End, *, numbers: ProbeNumbers | None, seconds: float)
         error=end.error,
         is_interrupted=end.is_interrupted,
         probe=probe,
+        loss=lost,
+        **_ends(run),
     )
 
 
@@ -170,35 +296,7 @@ def _record_end(run: Run, end: _End, record: dict[str, object]) -> str:
 
 
 def _hold(context: Context, identity: str, plan: Plan) -> int:
-    """Take the lock in the ledger, then at the target; both or none."""
-    fence = context.ledger.lock.acquire(
-        operation=identity,
-        holder=context.holder,
-        plan=str(plan.digest),
-        message=plan.verb,
-        at=context.now(),
-        is_alive=lives,
-    )
-    try:
-        context.target.hold(_mark(context, identity, plan))
-    except S1Error:
-        context.ledger.lock.release(identity)
-        raise
-    return fence
-
-
-def _mark(context: Context, identity: str, plan: Plan) -> Hold:
-    holder = context.holder
-    return Hold(
-        operation=identity,
-        who=holder.who,
-        host=holder.host,
-        pid=holder.pid,
-        boot_id=holder.boot_id,
-        since=context.now().isoformat(),
-        plan=str(plan.digest),
-        message=plan.verb,
-    )
+    return take(context, identity, plan=str(plan.digest), message=plan.verb)
 
 
 def _tell(context: Context, operation: Operation, event: str, text: str) -> None:

@@ -43,7 +43,7 @@ def _revisions(run: Run, step: RecordPoint) -> dict[str, tuple[str, ...]]:
 
 
 def record_release(step: RecordRelease, run: Run) -> Action:
-    """Write the ledger's row, then remove the containers that the former release left stopped.
+    """Write the ledger's row, then remove what is stopped: the former release's, and ended jobs.
 
     A kill between the two leaves the row without the clean-up; the probe sees that.
     """
@@ -52,8 +52,7 @@ def record_release(step: RecordRelease, run: Run) -> Action:
     def probe() -> Presence:
         if not is_recorded(step, run):
             return Presence.ABSENT
-        kept = {p.container for i in step.instances for p in i.placements}
-        left = [c for c in context.target.running() if c.container not in kept]
+        left = context.target.stopped(step.instances)
         return Presence.ABSENT if left else Presence.PRESENT
 
     def do(_: Notify) -> Record:

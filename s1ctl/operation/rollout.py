@@ -2,12 +2,13 @@
 
 from s1ctl.errors import StepFailed
 from s1ctl.operation.action import Action, Record, always
-from s1ctl.operation.reveal import unit_settings
+from s1ctl.operation.reveal import former_settings, unit_settings
 from s1ctl.operation.run import Run
 from s1ctl.plan.plan import Hop
 from s1ctl.plan.presence import Presence
-from s1ctl.plan.steps import Instance, Retire, Roll, Soak
+from s1ctl.plan.steps import Instance, Retire, Roll, Soak, StopApps
 from s1ctl.progress import Notify, Progress
+from s1ctl.release.manifest import Role
 from s1ctl.targets.settings import UnitSettings
 
 LOOK_EVERY_S = 1.0
@@ -30,7 +31,7 @@ def roll(step: Roll, run: Run, hop: Hop | None) -> Action:
 
     def undo(notify: Notify) -> Record:
         former = run.context.release(step.former.release) if step.former else None
-        settings = unit_settings(run, former, hop) if former else UnitSettings()
+        settings = former_settings(run) if former else UnitSettings()
         target.unroll(step, former, settings, operation=run.operation.id, notify=notify)
         placements = step.former.placements if step.former else ()
         return {"containers": [p.container for p in placements]}
@@ -38,7 +39,7 @@ def roll(step: Roll, run: Run, hop: Hop | None) -> Action:
     return Action(probe=probe, do=do, undo=undo)
 
 
-def retire(step: Retire, run: Run, hop: Hop | None) -> Action:
+def retire(step: Retire, run: Run) -> Action:
     """Stop a unit that the release no longer has; undo starts it again."""
     target = run.context.target
 
@@ -50,28 +51,59 @@ def retire(step: Retire, run: Run, hop: Hop | None) -> Action:
         return {"unit": step.former.unit}
 
     def undo(notify: Notify) -> Record:
-        release = run.context.release(step.former.release)
-        back = Roll(role=step.role, replace="rolling", to=step.former)
-        settings = unit_settings(run, release, hop)
-        target.roll(back, release, settings, operation=run.operation.id, notify=notify)
+        _start_again(run, step.former, step.role, notify)
         return {"unit": step.former.unit}
 
     return Action(probe=probe, do=do, undo=undo)
 
 
+def stop_apps(step: StopApps, run: Run) -> Action:
+    """Stop every app, so that nobody writes; undo starts them again, in the order of the step.
+
+    The edge stays: while they are stopped it answers that nobody is there.
+    """
+    target = run.context.target
+    units = [instance.unit for instance in step.instances]
+
+    def probe() -> Presence:
+        return target.probe_stop_apps(step)
+
+    def do(notify: Notify) -> Record:
+        target.stop_apps(step, notify=notify)
+        return {"units": units}
+
+    def undo(notify: Notify) -> Record:
+        for instance in step.instances:
+            _start_again(run, instance, "app", notify)
+        return {"units": units}
+
+    return Action(probe=probe, do=do, undo=undo)
+
+
+def _start_again(run: Run, instance: Instance, role: Role, notify: Notify) -> None:
+    release = run.context.release(instance.release)
+    back = Roll(role=role, replace="rolling", to=instance)
+    settings = former_settings(run)
+    run.context.target.roll(back, release, settings, operation=run.operation.id, notify=notify)
+
+
 def soak(step: Soak, run: Run) -> Action:
-    """Watch every unit; one that fails three looks in a row fails the hop."""
+    """Watch every unit; one that fails three looks in a row fails the hop.
+
+    The time of the wall does not count; the last look must find every unit well.
+    """
 
     def do(notify: Notify) -> Record:
         failures: dict[str, int] = {}
-        began = run.context.now()
+        began = run.context.clock()
         elapsed = 0.0
-        while elapsed < step.seconds:
+        while elapsed < step.seconds or failures:
             for instance in step.instances:
                 _look(run, instance, failures)
             run.context.sleep(LOOK_EVERY_S)
-            elapsed = (run.context.now() - began).total_seconds()
-            notify(Progress(label="soak", done=int(elapsed), total=step.seconds, unit="s"))
+            elapsed = run.context.clock() - began
+            done = min(int(elapsed), step.seconds)
+            notify(Progress(label="soak", done=done, total=step.seconds, unit="s"))
         return {"seconds": step.seconds}
 
     return Action(probe=always, do=do)

@@ -1,32 +1,23 @@
-"""Actions on databases: dumps, and one migration revision at a time."""
+"""The action of one migration revision, and what a contract needs before it."""
 
 import shutil
-from collections.abc import Iterator
 
-from s1ctl.database.backup import (
-    DumpRecord,
-    dump_argv,
-    local_dump,
-    make_passfile,
-    write_dump,
-)
+from s1ctl.database.applied import is_begun_by
 from s1ctl.database.layout import lay_out
-from s1ctl.database.reach import database_size
 from s1ctl.database.runner import OnWait, Order, apply_revision
 from s1ctl.database.state import probe_revision
 from s1ctl.database.wire import Waiting
+from s1ctl.errors import StepFailed
 from s1ctl.operation.action import Action, Record
-from s1ctl.operation.databases import access_of, dsn_of
+from s1ctl.operation.databases import dsn_of
 from s1ctl.operation.run import Run
 from s1ctl.plan.presence import Presence
-from s1ctl.plan.steps import ApplyRevision, BackUp
+from s1ctl.plan.steps import ApplyRevision
 from s1ctl.progress import Notify, Progress
 from s1ctl.release.manifest import Schema
 from s1ctl.release.verified import VerifiedRelease
 from s1ctl.shape import plain
 from s1ctl.site.secrets import Secret
-
-PASSFILE = "pgpass"
 
 
 def apply(step: ApplyRevision, run: Run) -> Action:
@@ -38,6 +29,7 @@ def apply(step: ApplyRevision, run: Run) -> Action:
         return probe_revision(_dsn(run, release, schema), schema, step.revision)
 
     def do(notify: Notify) -> Record:
+        refuse_unproven(step, run, _dsn(run, release, schema))
         folder = context.work_folder(f"{run.operation.id}-{step.database}")
         try:
             lay_out(release, schema, folder)
@@ -60,49 +52,31 @@ def apply(step: ApplyRevision, run: Run) -> Action:
     return Action(probe=probe, do=do)
 
 
-def back_up(step: BackUp, run: Run) -> Action:
-    """Dump one database into its point; a dump is there whole or not at all."""
-    context = run.context
-    release, schema = _schema(run, step)
-    path = context.site.state / "points" / step.point / f"{step.database}.dump"
+def refuse_unproven(step: ApplyRevision, run: Run, dsn: Secret) -> None:
+    """Refuse a contract without a proven backup of the database as it is now in use.
 
-    def probe() -> Presence:
-        point = context.ledger.points.find(step.point)
-        is_known = point is not None and step.database in point.backups
-        return Presence.PRESENT if is_known and path.exists() else Presence.ABSENT
-
-    def do(notify: Notify) -> Record:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        dsn = _dsn(run, release, schema)
-        chunks = _dump(run, release, schema, dsn)
-        dump: DumpRecord = write_dump(chunks, path, notify, expected_bytes=database_size(dsn))
-        record: dict[str, object] = plain(dump)
-        context.ledger.points.record_backup(step.point, step.database, record)
-        return record
-
-    return Action(probe=probe, do=do)
-
-
-def _dump(run: Run, release: VerifiedRelease, schema: Schema, dsn: Secret) -> Iterator[bytes]:
-    """Run `pg_dump`: in a container of the data unit's own image, or here for a URL."""
-    context = run.context
-    access = access_of(context, release.manifest, schema)
-    if access.service is None:
-        return local_dump(dsn)
-    unit = release.manifest.unit(access.service)
-    image = release.manifest.image(unit.images[0])
-    host = context.target.address(access.service)
-    return context.target.run_once(
-        f"dump-{schema.database}",
-        context.site.registry.reference(image.repository, image.digest),
-        dump_argv(schema, host),
-        environment={"PGPASSFILE": f"/run/secrets/{PASSFILE}"},
-        secrets={PASSFILE: make_passfile(dsn)},
-        user=context.compose(release).services[unit.name].user or "",
-    )
+    It was taken after the installed release was recorded, so that it has what that one wrote. A
+    database that this very operation has begun holds nothing yet. Raises `StepFailed` S1-O10.
+    """
+    installed = run.context.ledger.releases.installed()
+    if step.phase != "contract" or installed is None:
+        return
+    if is_begun_by(dsn, run.operation.id):
+        return
+    backups = run.context.ledger.backups.all()
+    if not any(
+        backup.database == step.database and backup.is_proven and backup.taken_at >= installed.at
+        for backup in backups
+    ):
+        raise StepFailed(
+            f"no backup of `{step.database}` that was taken after release {installed.version} was"
+            " recorded is proven, and there is no other way back from a contract",
+            code="S1-O10",
+            hint=f"run `s1ctl backup create --database {step.database}`, prove it, then repeat",
+        )
 
 
-def _schema(run: Run, step: ApplyRevision | BackUp) -> tuple[VerifiedRelease, Schema]:
+def _schema(run: Run, step: ApplyRevision) -> tuple[VerifiedRelease, Schema]:
     release = run.context.release(step.release)
     schema = next(s for s in release.manifest.schemas if s.database == step.database)
     return release, schema

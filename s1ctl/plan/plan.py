@@ -4,17 +4,13 @@ from typing import Literal
 
 from s1ctl.canonical import canonical_json
 from s1ctl.oci.digest import Digest
-from s1ctl.plan.steps import AnyStep
+from s1ctl.plan.steps import AnyStep, SecretUse
 from s1ctl.shape import Value, plain
 
-Verb = Literal["install", "upgrade", "rollback"]
+Verb = Literal["install", "upgrade", "rollback", "apply", "rotate", "contract", "restore"]
 
 
-class SecretUse(Value):
-    """A secret setting as a plan holds it: where from, which version, and its HMAC."""
-
-    version: int
-    fingerprint: str
+__all__ = ["Accepted", "Hop", "Plan", "SecretUse", "Settings", "Verb"]
 
 
 class Settings(Value):
@@ -31,6 +27,14 @@ class Hop(Value):
     version: str
     steps: tuple[AnyStep, ...]
     why: str
+
+
+class Accepted(Value):
+    """A gate that was closed or unknown, and that somebody opened, with the reason given."""
+
+    gate: str
+    version: str
+    reason: str
 
 
 class Plan(Value):
@@ -50,6 +54,12 @@ class Plan(Value):
     hops: tuple[Hop, ...]
     settings: dict[str, Settings]
     addresses: dict[str, tuple[str, str]] = {}
+    accepted: tuple[Accepted, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to do."""
+        return not self.stage and not self.hops
 
     @property
     def digest(self) -> Digest:

@@ -1,8 +1,10 @@
 """Make plans forward: install is an upgrade from nothing."""
 
 import dataclasses
+from typing import Literal
 
-from s1ctl.errors import NoPath
+from s1ctl.plan.close import SchemaWork, back_up, close_steps, pending_contracts, prove, schema_work
+from s1ctl.plan.passwords import password_steps
 from s1ctl.plan.plan import Hop, Plan, Verb
 from s1ctl.plan.steps import (
     AnyStep,
@@ -17,11 +19,13 @@ from s1ctl.plan.steps import (
     RecordRelease,
     Retire,
     Roll,
+    RunJob,
     Soak,
 )
 from s1ctl.plan.units import ORDER, own_addresses, place_units, roll_order
 from s1ctl.plan.view import Current, ReleaseView, SiteView
 from s1ctl.release.graph import Leg
+from s1ctl.release.manifest import When
 from s1ctl.shape import changed
 
 
@@ -32,15 +36,55 @@ def plan_install(site: SiteView, view: ReleaseView) -> Plan:
 
 
 def plan_upgrade(
-    site: SiteView, views: tuple[ReleaseView, ...], legs: tuple[Leg, ...], *, is_stage: bool = False
+    site: SiteView,
+    views: tuple[ReleaseView, ...],
+    legs: tuple[Leg, ...],
+    *,
+    is_stage: bool = False,
+    is_contract: bool = False,
 ) -> Plan:
-    """Plan the hops of a path; with `is_stage` only what prepares them."""
-    plan = _plan("upgrade", site, views, legs)
+    """Plan the hops of a path; with `is_stage` only what prepares them.
+
+    The close of the last release is left for later, unless `is_contract`.
+    """
+    plan = _plan("upgrade", site, views, legs, is_contract=is_contract)
     return changed(plan, hops=()) if is_stage else plan
 
 
+def plan_change(verb: Literal["apply", "rotate"], site: SiteView, view: ReleaseView) -> Plan:
+    """Plan the installed release with other settings: only units that change, nothing where none.
+
+    A database of the platform gets its new password before the units that use it.
+    """
+    why = "the site file says otherwise" if verb == "apply" else "a secret has a new version"
+    plan = _plan(verb, site, (view,), (Leg(to=view.version, why=why),))
+    effects = (s for hop in plan.hops for s in hop.steps)
+    is_change = any(not isinstance(s, RecordPoint | Soak | RecordRelease) for s in effects)
+    return plan if is_change else changed(plan, stage=(), hops=())
+
+
+def plan_contract(site: SiteView, view: ReleaseView) -> Plan:
+    """Plan the close of the installed release alone; nothing where no contract is pending."""
+    hop = _close_hop(site, view)
+    return Plan(
+        verb="contract",
+        site=site.name,
+        target_id=site.target_id,
+        start=view.digest,
+        start_version=str(view.version),
+        stage=(CheckSite(releases=(view.digest,)),) if hop else (),
+        hops=(hop,) if hop else (),
+        settings={str(view.digest): view.settings},
+    )
+
+
 def _plan(
-    verb: Verb, site: SiteView, views: tuple[ReleaseView, ...], legs: tuple[Leg, ...]
+    verb: Verb,
+    site: SiteView,
+    views: tuple[ReleaseView, ...],
+    legs: tuple[Leg, ...],
+    *,
+    is_contract: bool = False,
 ) -> Plan:
     addresses = own_addresses(site, views)
     hops: list[Hop] = []
@@ -50,7 +94,8 @@ def _plan(
         instances = place_units(here, view, here.current, addresses)
         prepares.append(_prepare(here, view, instances))
         hops.append(_hop(here, view, instances, leg))
-        here = _after(here, view, instances)
+        here = _after(here, view, instances, hops[-1])
+    closing = _close_hop(here, views[-1]) if is_contract else None
     return Plan(
         verb=verb,
         site=site.name,
@@ -58,7 +103,7 @@ def _plan(
         start=site.current.release if site.current else None,
         start_version=str(site.current.version) if site.current else None,
         stage=_stage(site, views, prepares),
-        hops=tuple(hops),
+        hops=(*hops, closing) if closing else tuple(hops),
         settings={str(v.digest): v.settings for v in views},
         addresses=addresses,
     )
@@ -90,16 +135,16 @@ def _prepare(site: SiteView, view: ReleaseView, instances: tuple[Instance, ...])
 
 
 def _hop(site: SiteView, view: ReleaseView, instances: tuple[Instance, ...], leg: Leg) -> Hop:
-    point = f"p{site.next_point:04d}"
     current = site.current
+    point = f"p{site.next_point:04d}"
+    work = schema_work(site, view)
+    data, apps, edges = _rolls(view, instances, current)
+    closing = _closing(site, view, work)
     record = RecordPoint(
         point=point,
         release=current.release if current else None,
         running=current.instances if current else (),
     )
-    revisions = _revisions(site, view)
-    data, apps, edges = _rolls(view, instances, current)
-    backups = _backups(site, view, point) if revisions or data else ()
     last = RecordRelease(
         release=view.digest,
         version=str(view.version),
@@ -107,57 +152,100 @@ def _hop(site: SiteView, view: ReleaseView, instances: tuple[Instance, ...], leg
         former=current.release if current else None,
         point=point if current else None,
     )
-    soak = (Soak(seconds=site.soak_s, instances=instances),) if current else ()
     steps = (
+        *closing,
         record,
-        *backups,
+        *password_steps(site, view.manifest.schemas, to=view.settings, release=view.digest),
+        *_backups(site, view, work, data, point, done=_backed_up(closing)),
         *data,
-        *revisions,
+        *work.steps,
+        *_jobs(site, view, "before-roll"),
         *apps,
         *_retired(view, current),
         *edges,
-        *soak,
+        *_jobs(site, view, "after-roll"),
+        *((Soak(seconds=site.soak_s, instances=instances),) if current else ()),
         last,
     )
     return Hop(to=view.digest, version=str(view.version), steps=steps, why=leg.why)
 
 
-def _backups(site: SiteView, view: ReleaseView, point: str) -> tuple[BackUp, ...]:
-    if site.current is None or not site.is_backup_wanted:
+def _closing(site: SiteView, view: ReleaseView, work: SchemaWork) -> tuple[AnyStep, ...]:
+    """Close the former release; its backup is this hop's too, so it has every database."""
+    if site.current is None:
         return ()
-    return tuple(
-        BackUp(point=point, database=schema.database, release=view.digest)
-        for schema in view.manifest.schemas
-        if site.applied.get(schema.database)
+    also = _known(site, view) if site.is_backup_wanted else ()
+    return close_steps(site, work.closing, runs=site.current.release, brings=view.digest, also=also)
+
+
+def _close_hop(site: SiteView, view: ReleaseView) -> Hop | None:
+    """Close the release that is installed, as a hop of its own: it takes nothing else back."""
+    pending = pending_contracts(site, view)
+    if not pending:
+        return None
+    return Hop(
+        to=view.digest,
+        version=str(view.version),
+        steps=close_steps(site, pending, runs=view.digest, brings=view.digest),
+        why="what only the release before needed is taken away",
     )
 
 
-def _revisions(site: SiteView, view: ReleaseView) -> tuple[ApplyRevision, ...]:
-    """List what is not applied yet; contracts only at install, else they stay pending.
+Data = tuple[Roll, ...]
 
-    Raises `NoPath` S1-N04 when an expansion lies behind a pending contract.
-    """
-    steps: list[ApplyRevision] = []
-    for schema in view.manifest.schemas:
-        done = site.applied.get(schema.database, ())
-        pending: str | None = None
-        for revision in schema.revisions:
-            if revision.id in done:
-                continue
-            if revision.phase == "contract" and site.current is not None:
-                pending = pending or revision.id
-                continue
-            if pending is not None:
-                raise _contract_first(schema.database, pending, revision.id)
-            steps.append(
-                ApplyRevision(
-                    database=schema.database,
-                    revision=revision.id,
-                    phase=revision.phase,
-                    release=view.digest,
-                )
-            )
-    return tuple(steps)
+
+def _backups(
+    site: SiteView,
+    view: ReleaseView,
+    work: SchemaWork,
+    data: Data,
+    point: str,
+    *,
+    done: frozenset[str],
+) -> tuple[AnyStep, ...]:
+    """Back up what the hop may harm; a database whose own unit is replaced is proven too."""
+    units = {roll.to.unit for roll in data}
+    replaced = tuple(d for d in _known(site, view) if site.services.get(d) in units)
+    is_wanted = site.is_backup_wanted and (work.steps or data)
+    wanted = _known(site, view) if is_wanted else replaced
+    later = dataclasses.replace(site, next_backup=site.next_backup + len(done))
+    lacking = (d for d in wanted if d not in done or d in replaced)
+    backups = back_up(later, lacking, view.digest, point=point)
+    return (*backups, *prove(b for b in backups if b.database in replaced))
+
+
+def _backed_up(closing: tuple[AnyStep, ...]) -> frozenset[str]:
+    return frozenset(step.database for step in closing if isinstance(step, BackUp))
+
+
+def _known(site: SiteView, view: ReleaseView) -> tuple[str, ...]:
+    """Name the databases in which something is."""
+    if site.current is None:
+        return ()
+    names = (schema.database for schema in view.manifest.schemas)
+    return tuple(name for name in names if site.applied.get(name))
+
+
+def _jobs(site: SiteView, view: ReleaseView, when: When) -> tuple[RunJob, ...]:
+    """Run the release's jobs when it comes; the same release with other settings runs none."""
+    if site.current is not None and site.current.release == view.digest:
+        return ()
+    return tuple(
+        RunJob(
+            job=job.name,
+            when=when,
+            release=view.digest,
+            version=str(view.version),
+            container=_job_container(site, job.name, view),
+        )
+        for job in view.manifest.jobs
+        if job.when == when
+    )
+
+
+def _job_container(site: SiteView, job: str, view: ReleaseView) -> str:
+    version = str(view.version).replace("+", "_").replace("!", "_")
+    return f"{site.name}-{job}-{version}"
 
 
 Rolls = tuple[tuple[Roll, ...], tuple[Roll, ...], tuple[Roll, ...]]
@@ -183,17 +271,14 @@ def _retired(view: ReleaseView, current: Current | None) -> tuple[Retire, ...]:
     return tuple(Retire(role="app", former=instance) for instance in gone)
 
 
-def _after(site: SiteView, view: ReleaseView, instances: tuple[Instance, ...]) -> SiteView:
+def _after(
+    site: SiteView, view: ReleaseView, instances: tuple[Instance, ...], hop: Hop
+) -> SiteView:
     """Say how the site stands once the hop is done."""
     applied = dict(site.applied)
-    for schema in view.manifest.schemas:
-        before = applied.get(schema.database, ())
-        new = (
-            r.id
-            for r in schema.revisions
-            if r.id not in before and (r.phase != "contract" or site.current is None)
-        )
-        applied[schema.database] = (*before, *new)
+    for step in hop.steps:
+        if isinstance(step, ApplyRevision):
+            applied[step.database] = (*applied.get(step.database, ()), step.revision)
     current = Current(
         release=view.digest,
         version=view.version,
@@ -201,14 +286,11 @@ def _after(site: SiteView, view: ReleaseView, instances: tuple[Instance, ...]) -
         settings=view.settings,
         point=f"p{site.next_point:04d}",
     )
+    backups = sum(isinstance(step, BackUp) for step in hop.steps)
     return dataclasses.replace(
-        site, current=current, applied=applied, next_point=site.next_point + 1
-    )
-
-
-def _contract_first(database: str, contract: str, revision: str) -> NoPath:
-    return NoPath(
-        f"`{database}`: revision {revision} comes after the pending contract {contract}",
-        code="S1-N04",
-        hint="run `s1ctl db contract` first, when nobody wants to go back any more",
+        site,
+        current=current,
+        applied=applied,
+        next_point=site.next_point + 1,
+        next_backup=site.next_backup + backups,
     )

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from s1ctl.oci.digest import Digest
-from s1ctl.release.manifest import Phase, Role
+from s1ctl.release.manifest import Phase, Role, When
 from s1ctl.shape import Value
 
 
@@ -11,6 +11,13 @@ class Step(Value, tag_field="kind"):
     """A step; `kind` and `v` let an older or newer s1ctl tell whether it knows it."""
 
     v: Literal[1] = 1
+
+
+class SecretUse(Value):
+    """A secret setting as a plan holds it: its version, and its HMAC."""
+
+    version: int
+    fingerprint: str
 
 
 class Placement(Value):
@@ -72,11 +79,33 @@ class RecordPoint(Step, tag="record-point"):
 
 
 class BackUp(Step, tag="back-up"):
-    """Dump one database into `state/points/POINT/DATABASE.dump`."""
+    """Dump one database, in one snapshot, into `state/backups/BACKUP/DATABASE.dump`.
 
-    point: str
+    Where `point` is given the dump is that point's. `backup` is empty in plans of former versions.
+    """
+
+    backup: str = ""
     database: str
     release: Digest
+    point: str | None = None
+
+
+class ProveBackup(Step, tag="prove-backup"):
+    """Restore a dump into a throwaway container of the database's image, and compare."""
+
+    backup: str
+    database: str
+    release: Digest
+
+
+class RunJob(Step, tag="run-job"):
+    """Run a one-shot container of the release to its end, before or after the units are rolled."""
+
+    job: str
+    when: When
+    release: Digest
+    version: str
+    container: str
 
 
 class ApplyRevision(Step, tag="apply-revision"):
@@ -104,6 +133,38 @@ class Retire(Step, tag="retire"):
     former: Instance
 
 
+class SetPassword(Step, tag="set-password"):
+    """Give a database's role the value of another version of its secret; undo gives the former."""
+
+    database: str
+    secret: str
+    to: SecretUse
+    former: SecretUse
+    release: Digest
+
+
+class StopApps(Step, tag="stop-apps"):
+    """Stop every app, so that nobody writes while a backup is restored; undo starts them again."""
+
+    instances: tuple[Instance, ...]
+
+
+class Archive(Step, tag="archive"):
+    """Dump what a restore takes away into `state/backups/BACKUP/`, and count its rows."""
+
+    backup: str
+    database: str
+    release: Digest
+
+
+class RestoreBackup(Step, tag="restore-backup"):
+    """Put a proven dump in the place of the live database: later writes are lost."""
+
+    backup: str
+    database: str
+    release: Digest
+
+
 class Soak(Step, tag="soak"):
     """Watch the platform for a while; any unit that is not healthy fails the hop."""
 
@@ -125,6 +186,7 @@ class RecordRelease(Step, tag="record-release"):
 
 
 AnyStep = (
-    LoadRelease | CheckSite | PullImages | Prepare | RecordPoint | BackUp | ApplyRevision | Roll
-    | Retire | Soak | RecordRelease
+    LoadRelease | CheckSite | PullImages | Prepare | RecordPoint | BackUp | ProveBackup
+    | ApplyRevision | RunJob | Roll | Retire | SetPassword | StopApps | Archive | RestoreBackup
+    | Soak | RecordRelease
 )  # fmt: skip

@@ -11,7 +11,7 @@ from s1ctl.oci.digest import Digest
 from s1ctl.plan.addresses import Pair
 from s1ctl.plan.plan import Settings
 from s1ctl.plan.steps import Instance
-from s1ctl.release.compose import ComposeFile, substitute
+from s1ctl.release.compose import ComposeFile, fill, substitute
 from s1ctl.release.manifest import Image, ReleaseManifest, Unit
 from s1ctl.release.service import Service
 from s1ctl.shape import plain
@@ -37,11 +37,21 @@ class ReleaseView:
         return substitute(self.compose.services[unit.name], self.settings.values)
 
     def fingerprint(self, unit: Unit) -> str:
-        """Make the hash of all that makes the unit what it is: image, configuration, secrets."""
+        """Make the hash of all that makes the unit what it is: image, configuration, secrets.
+
+        Secrets of a data unit count by name only: a database that exists never reads them again.
+        """
         service = self.service(unit)
-        secrets = {name: plain(self.settings.secrets[name]) for name in service.secrets}
-        images = [self.manifest.image(name).digest for name in unit.images]
-        parts = {"service": plain(service), "images": images, "secrets": secrets}
+        used = () if unit.role == "data" else service.secrets
+        parts = {
+            "service": plain(service),
+            "images": [self.manifest.image(name).digest for name in unit.images],
+            "secrets": {name: plain(self.settings.secrets[name]) for name in used},
+            "configs": {
+                use.source: fill(self.compose.configs[use.source], self.settings.values)
+                for use in service.config_uses
+            },
+        }
         return Digest.of(canonical_json(parts)).hex
 
 
@@ -62,7 +72,10 @@ class Current:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteView:
-    """The site as the planner sees it; `applied` holds the revisions of each database."""
+    """The site as the planner sees it; `applied` holds the revisions of each database.
+
+    `services` names the data unit of each database that is one of the platform's own.
+    """
 
     name: str
     target_id: str
@@ -73,7 +86,9 @@ class SiteView:
     is_backup_wanted: bool = True
     addresses: Mapping[str, Pair] = field(default_factory=dict)
     applied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict)
     next_point: int = 1
+    next_backup: int = 1
 
     def reference(self, image: Image) -> str:
         """Name the image by digest in this site's registry."""

@@ -10,7 +10,7 @@ from msgspec.structs import fields
 
 from s1ctl.oci.digest import Digest
 from s1ctl.release.compose_rules import check_service, check_together
-from s1ctl.release.manifest import Unit
+from s1ctl.release.manifest import Job, Unit
 from s1ctl.release.service import Service
 from s1ctl.shape import Value, parse_value, plain
 from s1ctl.strict_yaml import Document, parse_yaml
@@ -70,7 +70,7 @@ def parse_compose(raw: bytes, *, name: str) -> ComposeFile:
     """Read the Compose file `raw`; `name` is how faults call it.
 
     Raises `UsageError` with line and column for everything outside the subset: S1-U40 a key that
-    is not in it, S1-U41 to S1-U51 a value that is not allowed, S1-U02 and S1-U03 as every file.
+    is not in it, S1-U41 to S1-U52 a value that is not allowed, S1-U02 and S1-U03 as every file.
     """
     document = parse_yaml(raw, name=name)
     top = _parse_top(document)
@@ -103,6 +103,22 @@ def make_units(compose: ComposeFile, source: Digest) -> tuple[Unit, ...]:
             settings=settings_of(compose, service),
         )
         for name, service in sorted(compose.services.items())
+        if service.role != "job"
+    )
+
+
+def make_jobs(compose: ComposeFile, source: Digest) -> tuple[Job, ...]:
+    """Make the jobs of a release, sorted by name; `source` is the Compose file's digest."""
+    return tuple(
+        Job(
+            name=name,
+            source=source,
+            image=service.image,
+            when=service.s1ctl.when,
+            settings=settings_of(compose, service),
+        )
+        for name, service in sorted(compose.services.items())
+        if service.s1ctl.when is not None
     )
 
 
@@ -179,7 +195,7 @@ def _placed_texts(path: str, data: object) -> Iterator[tuple[str, str]]:
         for key, value in data.items():
             yield path, key
             yield from _placed_texts(f"{path}.{key}", value)
-    elif isinstance(data, list):
+    elif isinstance(data, list | tuple):
         for number, value in enumerate(data):
             yield from _placed_texts(f"{path}[{number}]", value)
 

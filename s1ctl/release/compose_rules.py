@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from s1ctl.errors import UsageError
-from s1ctl.release.service import Service, size_bytes
+from s1ctl.release.service import Extension, Service, size_bytes
 from s1ctl.strict_yaml import Document
 
 Consent = Literal["host-network", "cap-add"]
@@ -35,6 +35,7 @@ def check_service(document: Document, name: str, service: Service) -> None:
     _check_volumes(rule, service)
     _check_network(rule, service)
     _check_role(rule, service)
+    _check_job(rule, service)
     _check_health(rule, service)
     _check_privileges(rule, service)
     _check_sizes(rule, service)
@@ -44,9 +45,18 @@ def check_together(
     document: Document, services: Mapping[str, Service], known: Mapping[str, Container[str]]
 ) -> None:
     """Judge what services name of each other and of the other sections. Raises `UsageError`."""
+    jobs = {name for name, service in services.items() if service.role == "job"}
     for name, service in services.items():
+        rule = _Rule(document, name)
         for key, names in _names(service).items():
-            _check_names(_Rule(document, name), key, names, known)
+            _check_names(rule, key, names, known)
+        for job in sorted(jobs.intersection(service.needs)):
+            raise rule.refuse(
+                "depends_on",
+                f"it needs `{job}`, a job, which has ended or not begun when units start",
+                "S1-U52",
+                f"remove `{job}`: `when: before-roll` is before every unit that changes",
+            )
     _check_cycles(document, services)
 
 
@@ -158,6 +168,31 @@ def _check_role(rule: _Rule, service: Service) -> None:
             "it cannot be replaced without an interruption",
             "S1-U47",
             "write `replace: recreate`; an edge rolls with `network_mode: host` and `reuseport`",
+        )
+
+
+def _check_job(rule: _Rule, service: Service) -> None:
+    """Allow a job what a container needs that runs once; it is neither replaced nor asked."""
+    extension = service.s1ctl
+    if service.role != "job":
+        if extension.when is not None:
+            raise rule.refuse(
+                "x-s1ctl.when", "`when` is for a job", "S1-U52", "remove it, or say `role: job`"
+            )
+        return
+    if extension.when is None:
+        raise rule.refuse(
+            "x-s1ctl",
+            "nothing says when the job runs",
+            "S1-U52",
+            "write `x-s1ctl: {role: job, when: before-roll}`, or `after-roll`",
+        )
+    if extension != Extension(role="job", when=extension.when) or service.healthcheck:
+        raise rule.refuse(
+            "x-s1ctl",
+            "a job has no health, and is neither replaced nor drained",
+            "S1-U52",
+            "leave only `role` and `when` there, and remove `healthcheck`",
         )
 
 

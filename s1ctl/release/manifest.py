@@ -13,6 +13,7 @@ Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Named = TypeVar("Named", "Image", "Unit")
 Role = Literal["data", "app", "edge"]
+When = Literal["before-roll", "after-roll"]
 MediaType = Literal[
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
@@ -86,6 +87,16 @@ class Unit(Value):
     settings: tuple[Name, ...] = ()
 
 
+class Job(Value):
+    """A one-shot container of the release, run before or after its units are rolled."""
+
+    name: Name
+    source: Digest
+    image: Name
+    when: When
+    settings: tuple[Name, ...] = ()
+
+
 class Revision(Value):
     """One migration of a database's linear lineage; `digest` is that of its file's bytes."""
 
@@ -113,20 +124,35 @@ class Schema(Value):
     revisions: tuple[Revision, ...]
 
 
+class Gate(Value):
+    """A check that must have passed at the site before this release may be gone to, and why."""
+
+    check: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
+    why: Annotated[str, Meta(min_length=1)]
+
+
 class Edge(Value):
     """A release of the product known when this one was built, for the graph of paths."""
 
     version: Version
     sources: SpecifierSet = field(name="from")
     stop: bool = False
+    dead_end: bool = False
+    gates: tuple[Gate, ...] = ()
     bytes: Annotated[int, Meta(ge=0)] = 0
 
 
 class UpgradeRules(Value):
-    """From which versions this release can be reached in one hop, and the graph known so far."""
+    """From which versions this release can be reached in one hop, and the graph known so far.
+
+    A `stop` is never skipped, a `dead_end` never gone through, and `gates` let nobody in whose
+    checks have not passed.
+    """
 
     sources: SpecifierSet = field(name="from")
     stop: bool = False
+    dead_end: bool = False
+    gates: tuple[Gate, ...] = ()
     known: tuple[Edge, ...] = ()
 
 
@@ -154,6 +180,7 @@ class ReleaseManifest(Value):
     images: tuple[Image, ...]
     compose: Digest
     units: tuple[Unit, ...]
+    jobs: tuple[Job, ...] = ()
     settings: tuple[Setting, ...]
     schemas: tuple[Schema, ...]
     upgrade: UpgradeRules

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from s1ctl.release.manifest import Health, Name, Role
+from s1ctl.release.manifest import Health, Name, Role, When
 from s1ctl.shape import Value
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -14,6 +14,7 @@ Command = str | tuple[str, ...]
 Scalar = str | int | float
 Duration = Annotated[str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h))+\Z")]
 Capability = Annotated[str, Meta(pattern=r"^[A-Z_]+\Z")]
+ServiceRole = Role | Literal["job"]
 Seconds = Annotated[int, Meta(ge=0, le=3600)]
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -82,9 +83,13 @@ class Deploy(Value):
 
 
 class Extension(Value):
-    """`x-s1ctl`: the role of the service, how it is replaced, and how its health is told."""
+    """`x-s1ctl`: the role of the service, how it is replaced, and how its health is told.
 
-    role: Role = "app"
+    `when` is for a job: a one-shot container that is no unit.
+    """
+
+    role: ServiceRole = "app"
+    when: When | None = None
     replace: Literal["rolling", "recreate"] | None = None
     health: Health | None = None
     drain_s: Seconds = 10
@@ -127,7 +132,7 @@ class Service(Value):
     s1ctl: Extension = field(name="x-s1ctl", default=Extension())
 
     @property
-    def role(self) -> Role:
+    def role(self) -> ServiceRole:
         """What the service is to a hop."""
         return self.s1ctl.role
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from s1ctl.release.manifest import Setting
@@ -14,8 +14,8 @@ Given = str | int | bool
 class ResolvedSettings:
     """Values as text by name, secrets as declared, `sources` where the site names one.
 
-    Usable only where there are no `problems`. `unknown` names what the site gives and this release
-    does not declare; each is among the problems too.
+    Usable only where there are no `problems`. `unknown` names what the site gives and no release
+    of the path declares; each is among the problems too.
     """
 
     values: dict[str, str]
@@ -25,8 +25,16 @@ class ResolvedSettings:
     problems: tuple[str, ...]
 
 
-def resolve_settings(declared: tuple[Setting, ...], given: Mapping[str, Given]) -> ResolvedSettings:
-    """Join defaults and the site's values, and tell every problem at once."""
+def resolve_settings(
+    declared: tuple[Setting, ...],
+    given: Mapping[str, Given],
+    *,
+    elsewhere: Collection[str] = (),
+) -> ResolvedSettings:
+    """Join defaults and the site's values, and tell every problem at once.
+
+    `elsewhere` are names that other releases of the path declare: they may be given, too.
+    """
     problems = []
     plain_values: dict[str, str] = {}
     sources: dict[str, str] = {}
@@ -39,7 +47,8 @@ def resolve_settings(declared: tuple[Setting, ...], given: Mapping[str, Given]) 
             sources |= {} if value is None else {setting.name: str(value)}
         else:
             plain_values[setting.name] = text_of(setting.kind, value) or ""
-    unknown = tuple(sorted(set(given) - {setting.name for setting in declared}))
+    known = {setting.name for setting in declared} | set(elsewhere)
+    unknown = tuple(sorted(set(given) - known))
     problems += [_tell_unknown(name, declared) for name in unknown]
     return ResolvedSettings(
         values=plain_values,

@@ -1,6 +1,7 @@
 """A release that exists only verified, and the header document that it comes from."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,7 @@ from s1ctl.trust.envelope import (
     signers_of,
     verify_envelope,
 )
-from s1ctl.trust.root import MAX_ROOTS, Root, Trust, TrustedRoot, walk_chain
+from s1ctl.trust.root import MAX_ROOTS, Root, Trust, TrustedRoot, roots_of, walk_chain
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -43,7 +44,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedRelease:
-    """A release whose signatures held; made by `open_bundle` and `open_release` only."""
+    """A release whose signatures held; made by `open_bundle`, `open_release`, `open_recorded`."""
 
     digest: Digest
     manifest: ReleaseManifest
@@ -88,15 +89,48 @@ def verify_header(
     """
     header = parse_header(raw)
     root = walk_chain(trust.root, header.roots)
-    role = root.document.roles.release
-    keys = root.document.public_keys(role)
+    manifest, signers = _verify_release(header, root.document, trust)
+    _check_withdrawn(header.identity, manifest, root.document)
+    return header.identity, manifest, signers, root
+
+
+def verify_recorded(
+    raw: bytes, trust: Trust
+) -> tuple[Digest, ReleaseManifest, tuple[str, ...], TrustedRoot]:
+    """Verify the header of a release that this site took in before, under any root it trusted.
+
+    Neither floor nor revoked count, and a key counts that a later root dropped: what is installed
+    must be known to be left. It may be no hop's target. Raises as `verify_header`, without
+    `Withdrawn`.
+    """
+    header = parse_header(raw)
+    root = walk_chain(trust.root, header.roots)
+    newest, *older = roots_of(root)
+    try:
+        manifest, signers = _verify_release(header, newest, trust)
+    except NotVerified:
+        for document in older:
+            with suppress(NotVerified):
+                manifest, signers = _verify_release(header, document, trust)
+                break
+        else:
+            raise
+    return header.identity, manifest, signers, root
+
+
+def _verify_release(
+    header: Header, root: Root, trust: Trust
+) -> tuple[ReleaseManifest, tuple[str, ...]]:
+    """Verify the release by the keys of one root, and read it; answers its signers too."""
+    role = root.roles.release
+    keys = root.public_keys(role)
     payload = verify_envelope(header.release, keys, role.threshold)
     manifest = _parse_statement(header.release.payload_type, payload)
     _check_addressee(manifest, trust)
     signers = tuple(
         key.fingerprint
         for key in signers_of(header.release, keys)
-        if root.document.keys[key.fingerprint].covers(manifest.sequence)
+        if root.keys[key.fingerprint].covers(manifest.sequence)
     )
     if len(signers) < role.threshold:
         raise NotVerified(
@@ -104,8 +138,7 @@ def verify_header(
             code="S1-T07",
             hint=ASK,
         )
-    _check_withdrawn(header.identity, manifest, root.document)
-    return header.identity, manifest, signers, root
+    return manifest, signers
 
 
 class _Document(Value):

@@ -122,7 +122,7 @@ def read_site(path: Path) -> Site:
     """
     try:
         with path.open("rb") as file:
-            _check_mode(os.fstat(file.fileno()).st_mode, path)
+            _check_owner(os.fstat(file.fileno()), path)
             raw = file.read()
     except FileNotFoundError:
         raise UsageError(
@@ -138,12 +138,25 @@ def read_site(path: Path) -> Site:
         ) from None
     document = parse_yaml(raw, name=str(path))
     site = document.parse(Site)
+    if not site.state.is_absolute():
+        raise document.refuse(
+            "$.state_dir",
+            f"`state_dir` must be an absolute path, and is `{site.state_dir}`",
+            hint="write the whole path, such as /var/lib/s1ctl",
+        )
     _check_network(document, site)
     _check_databases(document, site)
     return site
 
 
-def _check_mode(mode: int, path: Path) -> None:
+def _check_owner(found: os.stat_result, path: Path) -> None:
+    mode = found.st_mode
+    if found.st_uid not in (0, os.geteuid()):
+        raise UsageError(
+            f"`{path}` belongs to another user (uid {found.st_uid}), who could have commands run",
+            code="S1-U10",
+            hint=f"read it, then run `chown root {path}`",
+        )
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UsageError(
             f"`{path}` may be written by others (mode {mode & 0o777:04o})",

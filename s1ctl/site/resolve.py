@@ -1,6 +1,6 @@
 """The settings of one release at one site: values as text, secrets by version and fingerprint."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,17 +51,29 @@ def resolve_release_settings(
     site: Site,
     store: SecretStore,
     environment: Mapping[str, str],
+    *,
+    in_use: Mapping[str, int] | None = None,
+    elsewhere: Collection[str] = (),
 ) -> ResolvedSite:
     """Join what a release declares with what the site gives; fetches named secrets, writes none.
 
-    A generated secret that is not made yet is version 1, pending: call `ensure_secrets` first where
-    writing is allowed, so that the digest of the plan stays the same. Raises `UsageError` S1-U12
-    for a secret whose value stands in the site file, `InputOutputFailed` S1-I10 and S1-I11.
+    A generated secret has the version that is `in_use`, else the newest: one that was made for a
+    rotation which was taken back is used by nothing. One that is not made yet is version 1,
+    pending: call `ensure_secrets` first where writing is allowed, so that the digest of the plan
+    stays the same. `elsewhere` as in `resolve_settings`. Raises `UsageError` S1-U12 for a secret
+    whose value stands in the site file, `InputOutputFailed` S1-I10 and S1-I11.
     """
     _refuse_inline(declared, site)
-    resolved = resolve_settings(declared, site.values)
+    resolved = resolve_settings(declared, site.values, elsewhere=elsewhere)
+    used = in_use or {}
     secrets = {
-        setting.name: _secret(setting, resolved.sources.get(setting.name), store, environment)
+        setting.name: _planned(
+            setting.name,
+            resolved.sources.get(setting.name),
+            used.get(setting.name, FROM_SOURCE),
+            store,
+            environment,
+        )
         for setting in resolved.secrets
         if setting.name in resolved.sources or setting.generate
     }
@@ -108,16 +120,21 @@ def _source(name: str, site: Site) -> SecretSource:
         ) from None
 
 
-def _secret(
-    setting: Setting, source: str | None, store: SecretStore, environment: Mapping[str, str]
+def _planned(
+    name: str,
+    source: str | None,
+    used: int,
+    store: SecretStore,
+    environment: Mapping[str, str],
 ) -> SecretVersion:
     if source is not None:
         value = SecretSource(source).resolve(environment)
         return SecretVersion(version=FROM_SOURCE, fingerprint=store.fingerprint(value))
-    version = store.version(setting.name)
+    is_used = used != FROM_SOURCE and store.has(name, used)
+    version = used if is_used else store.version(name)
     if not version:
         return SecretVersion(version=1, fingerprint=PENDING)
-    value = store.read(setting.name, version)
+    value = store.read(name, version)
     return SecretVersion(version=version, fingerprint=store.fingerprint(value))
 
 

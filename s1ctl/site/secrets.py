@@ -125,6 +125,10 @@ def _run(command: str, environment: Mapping[str, str]) -> bytes:
     return output
 
 
+def _generate(chars: int) -> Secret:
+    return Secret("".join(secrets.choice(ALPHABET) for _ in range(chars)))
+
+
 class SecretStore:
     """Generated secrets in `state/secrets/NAME/VERSION` (0600), oldest version 1.
 
@@ -149,9 +153,22 @@ class SecretStore:
     def ensure(self, name: str, *, chars: int) -> int:
         """Generate version 1 where there is none; say the newest version. Atomic."""
         if not self.version(name):
-            value = Secret("".join(secrets.choice(ALPHABET) for _ in range(chars)))
-            self._write(name, 1, value)  # or another process has just done so
+            self._write(name, 1, _generate(chars))  # or another process has just done so
         return self.version(name)
+
+    def renew(self, name: str, *, chars: int) -> int:
+        """Generate a further version and say its number. Atomic."""
+        return self.add(name, _generate(chars))
+
+    def has(self, name: str, version: int) -> bool:
+        """Say whether this version is there."""
+        with self._told(f"secret `{name}`"):
+            return (self._folder / name / str(version)).exists()
+
+    def forget(self, name: str, version: int) -> None:
+        """Remove a version that nothing uses; gone is fine."""
+        with self._told(f"secret `{name}`, version {version},", verb="removed"):
+            (self._folder / name / str(version)).unlink(missing_ok=True)
 
     def add(self, name: str, value: Secret) -> int:
         """Store a new version and say its number. Atomic."""

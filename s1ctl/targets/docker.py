@@ -6,7 +6,7 @@ from pathlib import Path
 
 from s1ctl.errors import InputOutputFailed, StepFailed
 from s1ctl.plan.presence import Presence
-from s1ctl.plan.steps import Instance, Retire, Roll
+from s1ctl.plan.steps import Instance, Retire, Roll, StopApps
 from s1ctl.progress import Notify, Progress, silent
 from s1ctl.release.service import Service
 from s1ctl.site.config import Site
@@ -14,7 +14,7 @@ from s1ctl.site.facts import Fact
 from s1ctl.site.secrets import Secret
 from s1ctl.targets.docker_blueprint import Blueprint, compose_of
 from s1ctl.targets.docker_container import UNIT, volume_name
-from s1ctl.targets.docker_engine import Engine
+from s1ctl.targets.docker_engine import Engine, EngineRefused
 from s1ctl.targets.docker_hold import (
     Hold,
     break_hold,
@@ -23,6 +23,7 @@ from s1ctl.targets.docker_hold import (
     release_hold,
     take_hold,
 )
+from s1ctl.targets.docker_jobs import Jobs
 from s1ctl.targets.docker_objects import SiteObjects
 from s1ctl.targets.docker_once import once_document, run_once
 from s1ctl.targets.docker_roll import ailment_of
@@ -44,6 +45,7 @@ class DockerTarget:
         self._mounts = Mounts(state / "mounts")
         self._traffic = Traffic(state / "edge", client, self._edges)
         self._blueprint = Blueprint(site, self._objects, self._traffic, self._mounts)
+        self.jobs = Jobs(self._blueprint)
 
     # what is there
 
@@ -113,6 +115,18 @@ class DockerTarget:
                 code="S1-E14",
                 hint="run `docker image inspect` with it",
             )
+
+    def image_bytes(self, reference: str) -> int | None:
+        """Say how large an image is, shared layers included; None where it is not there."""
+        return self._engine.image_bytes(reference)
+
+    def remove_image(self, reference: str) -> bool:
+        """Remove an image by its digest reference; False: a container still uses it."""
+        try:
+            self._engine.remove_image(reference)
+        except EngineRefused:
+            return False
+        return True
 
     # units
 
@@ -213,13 +227,37 @@ class DockerTarget:
             return Presence.UNKNOWN
         return Presence.ABSENT if runs else Presence.PRESENT
 
-    def remove_stopped(self, keep: tuple[Instance, ...]) -> None:
-        """Remove the site's stopped containers that are not in `keep`, with their files."""
+    def stop_apps(self, step: StopApps, *, notify: Notify = silent) -> None:
+        """Stop apps and keep their containers; the edge stays, and answers that nobody is there."""
+        for instance in step.instances:
+            self._take_away(instance, notify)
+
+    def probe_stop_apps(self, step: StopApps) -> Presence:
+        """Say whether every one of the apps is stopped."""
+        try:
+            runs = any(
+                self._objects.is_running(placement.container)
+                for instance in step.instances
+                for placement in instance.placements
+            )
+        except InputOutputFailed:
+            return Presence.UNKNOWN
+        return Presence.ABSENT if runs else Presence.PRESENT
+
+    def stopped(self, keep: tuple[Instance, ...]) -> tuple[str, ...]:
+        """Name the site's containers that do not run and are not in `keep`, ended jobs too."""
         kept = {placement.container for each in keep for placement in each.placements}
-        for name in self._objects.names():
-            if name not in kept and not self._objects.is_running(name):
-                self._objects.remove(name)
-                self._mounts.remove(name)
+        return tuple(
+            name
+            for name in self._objects.names()
+            if name not in kept and not self._objects.is_running(name)
+        )
+
+    def remove_stopped(self, keep: tuple[Instance, ...]) -> None:
+        """Remove what `stopped` names, with its files."""
+        for name in self.stopped(keep):
+            self._objects.remove(name)
+            self._mounts.remove(name)
 
     # one-shot containers
 
@@ -231,30 +269,36 @@ class DockerTarget:
         *,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, Secret] | None = None,
+        files: Mapping[str, Path] | None = None,
         user: str | int = "",
+        is_isolated: bool = False,
         silence_s: float = SILENCE_S,
     ) -> Iterator[bytes]:
         """Run `argv` in a new container of `image` on the site's network; yield its stdout.
 
-        Secrets are files under /run/secrets. Raises as `docker_once.run_once`.
+        Secrets are files under /run/secrets; `files` of ours, by their places in the container,
+        are lent to it to read. With `is_isolated` it has no network. Raises as
+        `docker_once.run_once`.
         """
         full = f"{self._site.name}-once-{name}"
         service = Service(
             image="once", user=user if user != "" else None, secrets=tuple(secrets or {})
         )
-        document = once_document(
-            site=self._site.name,
-            network=self._objects.network,
-            image=image,
-            argv=argv,
-            environment=environment or {},
-            user=str(user),
-            binds=self._mounts.write(full, service, {}, UnitSettings(secrets=secrets or {})),
-        )
         try:
             self._objects.find(full)
-            with closing(run_once(self._engine, full, document, silence_s=silence_s)) as output:  # type: ignore[type-var]
-                yield from output
+            written = self._mounts.write(full, service, {}, UnitSettings(secrets=secrets or {}))
+            with self._mounts.lent(files or {}, service) as lent:
+                document = once_document(
+                    site=self._site.name,
+                    network="none" if is_isolated else self._objects.network,
+                    image=image,
+                    argv=argv,
+                    environment=environment or {},
+                    user=str(user),
+                    binds=(*written, *lent),
+                )
+                with closing(run_once(self._engine, full, document, silence_s=silence_s)) as output:  # type: ignore[type-var]
+                    yield from output
         finally:
             self._mounts.remove(full)
 
@@ -288,10 +332,22 @@ class DockerTarget:
             if self._objects.find_network(network) is not None:
                 self._engine.remove_network(network)
 
+    def remove_edge_files(self) -> None:
+        """Remove the upstream files; no edge runs any more."""
+        self._traffic.remove_files()
+
+    def upstreams(self) -> dict[str, tuple[str, ...]]:
+        """Say to which `ADDRESS:PORT` the edges are told to send each unit's traffic."""
+        return self._traffic.servers()
+
+    def volumes(self) -> tuple[str, ...]:
+        """Name all of the site's volumes but its lock."""
+        found = self._engine.volumes(self._objects.label)
+        return tuple(name for name in found if name != lock_name(self._site.name))
+
     def remove_volumes(self) -> tuple[str, ...]:
         """Remove all of the site's volumes but its lock, with the data in them, and name them."""
-        found = self._engine.volumes(self._objects.label)
-        names = tuple(name for name in found if name != lock_name(self._site.name))
+        names = self.volumes()
         for name in names:
             self._engine.remove_volume(name)
         return names

@@ -1,11 +1,12 @@
 """From a release and its settings to containers: who is rolled, made from what."""
 
-from s1ctl.plan.steps import Instance, Placement
+from s1ctl.plan.steps import Instance, Placement, RunJob
 from s1ctl.progress import Notify, silent
 from s1ctl.release.compose import ComposeFile, parse_compose, substitute
 from s1ctl.release.service import Service
 from s1ctl.site.config import Site
 from s1ctl.targets.docker_container import Bind, Spec
+from s1ctl.targets.docker_job import JobRunner
 from s1ctl.targets.docker_objects import SiteObjects
 from s1ctl.targets.docker_roll import Roller
 from s1ctl.targets.mounts import Mounts
@@ -60,6 +61,46 @@ class Blueprint:
             service=service,
             make=make,
             ready_timeout_s=self._site.policy.ready_timeout_s,
+            notify=notify,
+        )
+
+    def job(
+        self,
+        step: RunJob,
+        release: Release,
+        settings: UnitSettings,
+        *,
+        operation: str,
+        notify: Notify = silent,
+    ) -> JobRunner:
+        """Make what runs a job as `release` has it."""
+
+        def make() -> Spec:
+            compose = compose_of(release)
+            service = substitute(compose.services[step.job], settings.values)
+            image = release.manifest.image(service.image)
+            placement = Placement(replica=1, container=step.container, address=None)
+            return Spec(
+                site=self._site.name,
+                service=service,
+                image=self._site.registry.reference(image.repository, image.digest),
+                instance=Instance(
+                    unit=step.job,
+                    release=step.release,
+                    version=step.version,
+                    placements=(placement,),
+                ),
+                placement=placement,
+                network=self._objects.network,
+                operation=operation,
+                binds=self._binds(step.container, service, compose, settings),
+            )
+
+        return JobRunner(
+            objects=self._objects,
+            container=step.container,
+            operation=operation,
+            make=make,
             notify=notify,
         )
 

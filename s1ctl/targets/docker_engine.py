@@ -263,6 +263,25 @@ class Engine:
             except ImageNotFound:
                 return None
 
+    def image_bytes(self, reference: str) -> int | None:
+        """Say how large an image is, shared layers included; None where it is not there."""
+        with translated("inspect image", reference):
+            try:
+                return int(self._api.inspect_image(reference)["Size"])
+            except ImageNotFound:
+                return None
+
+    def remove_image(self, reference: str) -> None:
+        """Take a name from an image, which goes with its last one; gone is fine.
+
+        Raises `EngineRefused` S1-E11 while a container uses it.
+        """
+        with translated("remove image", reference):
+            try:
+                self._api.remove_image(reference)
+            except ImageNotFound:
+                return
+
     def pull(self, reference: str, auth: Mapping[str, str], notify: Notify) -> None:
         """Pull an image by its digest reference; `auth` counts for this pull only."""
         repository, _, digest = reference.partition("@")

@@ -63,10 +63,20 @@ class SiteObjects:
         return self._ours("network", name, found, (found or {}).get("Labels"))
 
     def join_services(self, container: str, unit: str) -> None:
-        """Make a ready app known to the others by its unit's name."""
+        """Make a ready app known to the others by its unit's name.
+
+        The engine gives a name only with the connection, so that is made anew; nobody has called
+        by that name yet. Its own calls may fail in between: look again whether it is ready.
+        """
         found = self.find(container)
-        if found and self.services not in found["NetworkSettings"]["Networks"]:
-            self._engine.join(self.services, container, aliases=[unit])
+        if found is None:
+            return
+        joined = found["NetworkSettings"]["Networks"].get(self.services)
+        if joined and unit in (joined.get("Aliases") or ()):
+            return
+        if joined:
+            self._engine.leave(self.services, container)
+        self._engine.join(self.services, container, aliases=[unit])
 
     # volumes
 
@@ -109,13 +119,29 @@ class SiteObjects:
         self._engine.remove(spec.placement.container)
         self._engine.create(spec.placement.container, container_document(spec))
 
+    def create_job(self, name: str, document: State) -> None:
+        """Create and start a container that ends by itself; it may call apps by their names."""
+        self._engine.remove(name)
+        self._engine.create(name, document)
+        self._engine.join(self.services, name, aliases=[])
+        self._engine.start(name)
+
     def wake(self, name: str) -> None:
-        """Start a container, with the restart policy that it had before it was parked."""
+        """Start a container, with the restart policy that it had before it was parked.
+
+        An app knows the others from its start, and is not known to them: see `join_services`.
+        """
         found = self.find(name)
-        if found is None or found["State"]["Status"] not in STOPPED:
+        if found is None:
             return
-        if self.services in found["NetworkSettings"]["Networks"]:
+        is_stopped = found["State"]["Status"] in STOPPED
+        is_joined = self.services in found["NetworkSettings"]["Networks"]
+        if is_stopped and is_joined:
             self._engine.leave(self.services, name)
+        if found["Config"]["Labels"].get(ROLE) == "app" and (is_stopped or not is_joined):
+            self._engine.join(self.services, name, aliases=[])
+        if not is_stopped:
+            return
         policy = found["Config"]["Labels"].get(RESTART, "unless-stopped")
         if found["HostConfig"]["RestartPolicy"]["Name"] != policy:
             self._engine.set_restart(name, policy)

@@ -13,6 +13,7 @@ from s1ctl.release.service import Service
 from s1ctl.targets.docker_container import Spec, health_of
 from s1ctl.targets.docker_engine import EngineRefused
 from s1ctl.targets.docker_objects import SiteObjects, State
+from s1ctl.targets.handover import handing_over
 from s1ctl.targets.health import SUCCESSES, Health, Verdict, judge, sight_of, wait_until_ready
 from s1ctl.targets.traffic import Traffic
 
@@ -49,7 +50,11 @@ class Roller:
         except StepFailed:
             self._park(step.to)
             raise
-        self._park(step.former)
+        if step.role == "edge" and self.service.network_mode == "host":
+            with handing_over():
+                self._park(step.former)
+        else:
+            self._park(step.former)
 
     def probe(self, step: Roll) -> Presence:
         """Say whether the roll is done in all its parts."""
@@ -96,6 +101,7 @@ class Roller:
             return
         for placement in step.to.placements:
             self.objects.join_services(placement.container, step.to.unit)
+        self.wait(step.to, step.former)
         servers = self._servers(step.to)
         if servers:
             self._tell(f"move the traffic of `{step.to.unit}`")

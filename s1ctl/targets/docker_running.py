@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
-from s1ctl.targets.docker_container import RELEASE, REPLICA, UNIT, VERSION
+from s1ctl.targets.docker_container import RELEASE, REPLICA, SETTINGS, UNIT, VERSION
 from s1ctl.targets.docker_objects import SiteObjects, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A container of the site as the engine tells it; `state` is `running`, `exited`, …."""
+    """A container of the site as the engine tells it; `state` is `running`, `exited`, ….
+
+    `settings` is the fingerprint of all that it was made from, `image` its digest reference.
+    """
 
     unit: str
     release: str
@@ -18,6 +21,8 @@ class Running:
     address: str | None
     state: str
     health: str | None
+    image: str = ""
+    settings: str = ""
 
 
 def list_running(objects: SiteObjects) -> tuple[Running, ...]:
@@ -44,4 +49,6 @@ def describe(found: State, network: str) -> Running:
         address=config.get("IPv4Address"),
         state=found["State"]["Status"],
         health=(found["State"].get("Health") or {}).get("Status"),
+        image=found["Config"]["Image"],
+        settings=labels.get(SETTINGS, ""),
     )

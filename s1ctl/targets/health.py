@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import urllib3
-
 from s1ctl.release.manifest import Health as HealthPaths
+from s1ctl.targets.asking import NoAnswer, ask_url
 
 ASK_TIMEOUT_S = 2.0
 INTERVAL_S = 0.2
@@ -80,21 +79,13 @@ def sight_of(container: dict[str, Any] | None, address: str, paths: HealthPaths 
 
 
 def ask(address: str, port: int, path: str, *, timeout_s: float = ASK_TIMEOUT_S) -> Answer:
-    """Ask a path over a connection of its own."""
-    with urllib3.PoolManager(retries=False, maxsize=1) as pool:
-        try:
-            response = pool.request(
-                "GET",
-                f"http://{address}:{port}{path}",
-                timeout=timeout_s,
-                redirect=False,
-                preload_content=False,
-                headers={"Connection": "close"},
-            )
-            raw = response.read(MAX_ANSWER_BYTES)
-            return Answer(status=response.status, text=raw.decode("utf-8", "replace"))
-        except urllib3.exceptions.HTTPError as error:
-            return Answer(text=type(error).__name__)
+    """Ask a path over a connection of its own; nobody's answer takes longer than the timeout."""
+    url = f"http://{address}:{port}{path}"
+    try:
+        status, raw = ask_url(url, timeout_s=timeout_s, max_bytes=MAX_ANSWER_BYTES)
+    except NoAnswer as error:
+        return Answer(text=str(error)[:80])
+    return Answer(status=status, text=raw.decode("utf-8", "replace"))
 
 
 def judge(sight: Sight, paths: HealthPaths | None, *, expected: str, other: str = "") -> Verdict:

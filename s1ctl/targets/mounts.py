@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from s1ctl.errors import InputOutputFailed
@@ -43,6 +44,30 @@ class Mounts:
                 code="S1-E15",
                 hint=f"look at the space and owner of `{self._folder}`; secrets need root",
             ) from None
+
+    @contextmanager
+    def lent(self, files: Mapping[str, Path], service: Service) -> Iterator[tuple[Bind, ...]]:
+        """Let the container's user read files of ours, by their places in it, while the block runs.
+
+        They change owner meanwhile; a kill leaves them so, in folders that only the operator may
+        enter. Raises `InputOutputFailed` S1-E15.
+        """
+        try:
+            if owner(service) != os.geteuid():
+                for path in files.values():
+                    os.chown(path, owner(service), -1)
+        except OSError as error:
+            raise InputOutputFailed(
+                f"`{error.filename}` cannot be given to a container: {error.strerror or error}",
+                code="S1-E15",
+                hint="run s1ctl as root",
+            ) from None
+        try:
+            yield tuple(Bind(source=path, target=target) for target, path in files.items())
+        finally:
+            for path in files.values():
+                with suppress(OSError):
+                    os.chown(path, os.geteuid(), -1)
 
     def remove(self, container: str) -> None:
         """Remove the files of a container; gone is fine."""

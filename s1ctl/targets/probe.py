@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
 
-import urllib3
+from s1ctl.targets.asking import NoAnswer, ask_url
 
 Send = Callable[[int], None]
 TIMEOUT_S = 10.0
 WORKERS = 100
+MAX_ANSWER_BYTES = 1 << 20
 
 
 class RequestError(Exception):
@@ -50,8 +51,16 @@ class OpenLoop:
     busy the next request is late, and its latency says so.
     """
 
-    def __init__(self, *, rate_per_s: float, send: Send, workers: int = WORKERS) -> None:
+    def __init__(
+        self,
+        *,
+        rate_per_s: float,
+        send: Send,
+        workers: int = WORKERS,
+        patience_s: float = TIMEOUT_S * 2,
+    ) -> None:
         self._rate = rate_per_s
+        self._patience_s = patience_s
         self._send = send
         self._lock = threading.Lock()
         self._next = 0
@@ -74,10 +83,14 @@ class OpenLoop:
             thread.start()
 
     def stop(self) -> ProbeNumbers:
-        """Send no more, wait for the answers that are due, and say the numbers."""
+        """Send no more, wait for the answers that are due, and say the numbers.
+
+        The wait is bounded for all of them together.
+        """
         self._stopping.set()
+        until = time.monotonic() + self._patience_s
         for thread in self._threads:
-            thread.join(TIMEOUT_S * 2)
+            thread.join(max(0.0, until - time.monotonic()))
         return self.numbers()
 
     def numbers(self) -> ProbeNumbers:
@@ -119,19 +132,16 @@ class OpenLoop:
 
 def probe_url(url: str, *, rate_per_s: float, timeout_s: float = TIMEOUT_S) -> OpenLoop:
     """Make a client of `url`; each request has a connection of its own, and no second try."""
-    pool = urllib3.PoolManager(retries=False, maxsize=1)
 
     def send(_: int) -> None:
         try:
-            response = pool.request(
-                "GET", url, timeout=timeout_s, redirect=False, headers={"Connection": "close"}
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise RequestError(f"{type(error).__name__}: {error}") from None
-        if response.status >= 400:
-            raise RequestError(f"status {response.status}")
+            status, _raw = ask_url(url, timeout_s=timeout_s, max_bytes=MAX_ANSWER_BYTES)
+        except NoAnswer as error:
+            raise RequestError(str(error)) from None
+        if status >= 400:
+            raise RequestError(f"status {status}")
 
-    return OpenLoop(rate_per_s=rate_per_s, send=send)
+    return OpenLoop(rate_per_s=rate_per_s, send=send, patience_s=timeout_s * 2)
 
 
 def make_numbers(outcomes: tuple[Outcome, ...]) -> ProbeNumbers:

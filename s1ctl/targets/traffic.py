@@ -1,7 +1,9 @@
 """Traffic: one file a unit, which the edge reads at SIGHUP."""
 
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +13,7 @@ from s1ctl.files import sync_folder, write_file
 TAKEN_S = 10.0
 INTERVAL_S = 0.05
 Processes = Mapping[int, int]
+_SERVER = re.compile(r"^\s*server ([^;\s]+);", re.MULTILINE)
 
 
 class EdgeEngine(Protocol):
@@ -52,13 +55,26 @@ class Traffic:
         self._sleep = sleep
 
     def ensure_folder(self) -> None:
-        """Make the folder that edges mount."""
-        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        """Make the folder that edges mount. Raises `InputOutputFailed` S1-E15, as all here."""
+        with _told(self.folder):
+            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def servers(self) -> dict[str, tuple[str, ...]]:
+        """Read every upstream file."""
+        with _told(self.folder):
+            files = sorted(self.folder.glob("*.conf"))
+            return {path.stem: tuple(_SERVER.findall(path.read_text("utf-8"))) for path in files}
+
+    def remove_files(self) -> None:
+        """Remove every upstream file and marker."""
+        with _told(self.folder):
+            for path in (*self.folder.glob("*.conf"), *self.folder.glob(".*.former")):
+                path.unlink(missing_ok=True)
 
     def is_at(self, unit: str, servers: tuple[str, ...]) -> bool:
         """Say whether the edges send the unit's traffic to exactly these servers."""
         text = upstream_text(unit, servers)
-        return not self._marker(unit).exists() and self._read(unit) == text
+        return not self._is_marked(unit) and self._read(unit) == text
 
     def switch(self, unit: str, servers: tuple[str, ...], *, drain_s: int) -> None:
         """Send the unit's traffic to `servers`.
@@ -94,7 +110,9 @@ class Traffic:
         return True
 
     def _put_back(self, unit: str, edges: tuple[str, ...], drain_s: int) -> None:
-        self._write(unit, self._marker(unit).read_text("utf-8"))
+        with _told(self._marker(unit)):
+            former = self._marker(unit).read_text("utf-8")
+        self._write(unit, former)
         for edge in edges:
             self.reload(edge, drain_s=drain_s)
         self._unmark(unit)
@@ -109,33 +127,46 @@ class Traffic:
 
     def _mark(self, unit: str) -> None:
         self.ensure_folder()
-        if not self._marker(unit).exists():
-            write_file(self._marker(unit), self._read(unit).encode())
+        if not self._is_marked(unit):
+            with _told(self._marker(unit)):
+                write_file(self._marker(unit), self._read(unit).encode())
 
     def _unmark(self, unit: str) -> None:
-        self._marker(unit).unlink(missing_ok=True)
-        sync_folder(self.folder)
+        with _told(self._marker(unit)):
+            self._marker(unit).unlink(missing_ok=True)
+            sync_folder(self.folder)
+
+    def _is_marked(self, unit: str) -> bool:
+        with _told(self._marker(unit)):
+            return self._marker(unit).exists()
 
     def _marker(self, unit: str) -> Path:
         return self.folder / f".{unit}.former"
 
     def _read(self, unit: str) -> str:
         path = self.folder / f"{unit}.conf"
-        return path.read_text("utf-8") if path.exists() else ""
+        with _told(path):
+            return path.read_text("utf-8") if path.exists() else ""
 
     def _write(self, unit: str, text: str) -> None:
         path = self.folder / f"{unit}.conf"
-        try:
+        with _told(path):
             if text:
                 write_file(path, text.encode())
             else:
                 path.unlink(missing_ok=True)
-        except OSError as error:
-            raise InputOutputFailed(
-                f"`{path}` cannot be written: {error.strerror}",
-                code="S1-E15",
-                hint=f"look at the space and owner of `{self.folder}`",
-            ) from None
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputOutputFailed(
+            f"`{path}` cannot be read or written: {error.strerror}",
+            code="S1-E15",
+            hint=f"look at the space and owner of `{path.parent}`",
+        ) from None
 
 
 def _workers(processes: Processes) -> set[int]:

@@ -122,6 +122,11 @@ def walk_chain(trusted: TrustedRoot, offered: Sequence[Envelope]) -> TrustedRoot
     return trusted
 
 
+def roots_of(trusted: TrustedRoot) -> tuple[Root, ...]:
+    """List every root that led to the trusted one, newest first."""
+    return tuple(_parse(envelope) for envelope in reversed(trusted.envelopes))
+
+
 def _follow(trusted: TrustedRoot, envelope: Envelope) -> TrustedRoot:
     current = trusted.document
     role = current.roles.root

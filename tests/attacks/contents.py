@@ -6,7 +6,7 @@ import msgspec
 
 from s1ctl.errors import ContentsRefused, FormatRefused
 from s1ctl.oci.digest import Digest
-from s1ctl.release.manifest import Blob
+from s1ctl.release.manifest import Blob, Job
 from s1ctl.release.verified import STATEMENT_TYPE, Header, statement_json
 from s1ctl.trust.envelope import sign
 from tests.support.attacks import (
@@ -215,6 +215,32 @@ def unit_of_an_unknown_image(folder):
 def unit_of_another_compose_file(folder):
     units = (msgspec.structs.replace(UNIT, source=Digest.of(b"other")),)
     return Suspect(good(folder, PARTS.change(units=units)))
+
+
+@attack(ContentsRefused, "S1-C28")
+def job_of_an_unknown_image(folder):
+    job = Job(name="rows", source=UNIT.source, image="other", when="before-roll")
+    return Suspect(good(folder, PARTS.change(jobs=(job,))))
+
+
+@attack(ContentsRefused, "S1-C28")
+def job_of_an_unknown_setting(folder):
+    job = Job(name="rows", source=UNIT.source, image=UNIT.images[0], when="after-roll")
+    jobs = (msgspec.structs.replace(job, settings=("other",)),)
+    return Suspect(good(folder, PARTS.change(jobs=jobs)))
+
+
+@attack(ContentsRefused, "S1-C28")
+def job_of_another_compose_file(folder):
+    source = Digest.of(b"other")
+    job = Job(name="rows", source=source, image=UNIT.images[0], when="after-roll")
+    return Suspect(good(folder, PARTS.change(jobs=(job,))))
+
+
+@attack(ContentsRefused, "S1-C20")
+def job_with_the_name_of_a_unit(folder):
+    job = Job(name=UNIT.name, source=UNIT.source, image=UNIT.images[0], when="after-roll")
+    return Suspect(good(folder, PARTS.change(jobs=(job,))))
 
 
 @attack(ContentsRefused, "S1-C03")

@@ -56,7 +56,7 @@ def test_what_is_shown_with_a_root_is_verified(run, vendor, fingerprint) -> None
     words = ("--root", vendor["root"], "--fingerprint", fingerprint)
     status, out, _ = run("bundle", "show", vendor["file"], *words)
     assert status == 0
-    assert out.startswith("verified:")
+    assert out.startswith("header verified:")
     assert "console" in out
 
 

@@ -82,6 +82,25 @@ def test_a_passphrase_file_that_is_missing_is_named(golden) -> None:
     golden("key-no-password-file", "key", "new", "a.key", "--password-file", "none")
 
 
+@pytest.mark.parametrize("word", ["", "\n"])
+def test_an_empty_passphrase_file_is_refused(run, tmp_path: Path, word: str) -> None:
+    file, key = tmp_path / "word", tmp_path / "a.key"
+    file.write_text(word)
+    status, _, err = run("key", "new", key, "--password-file", file)
+    assert status == 2
+    assert "S1-U121" in err
+    assert not key.exists()
+
+
+def test_an_empty_passphrase_variable_is_refused(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("S1CTL_KEY_PASSWORD", "")
+    status, _, err = run("key", "new", tmp_path / "a.key")
+    assert status == 2
+    assert "S1-U121" in err
+    assert not (tmp_path / "a.key").exists()
+    assert run("key", "new", tmp_path / "a.key", "--no-password")[0] == 0
+
+
 def test_a_root_that_cannot_be_written_is_said(golden) -> None:
     golden(
         "key-root-no-folder",

@@ -3,8 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from s1ctl.errors import InputOutputFailed
 from s1ctl.ledger.holder import Holder
 from s1ctl.ledger.ledger import open_ledger
+from s1ctl.targets import docker_engine, docker_hold
+from s1ctl.targets.docker_hold import Hold
 
 AT = datetime(2026, 3, 1, 2, 3, 4, tzinfo=UTC)
 NIGHT = Holder(who="nora", host="site-host", pid=77, boot_id="b")
@@ -50,3 +53,49 @@ def test_a_lock_is_broken_with_a_reason_that_stays(golden, site, held, tmp_path:
     golden("lock-break-again", *words)
     with open_ledger(tmp_path / "state") as ledger:
         assert [entry.reason for entry in ledger.lock.breaks()] == ["host is gone"]
+
+
+@pytest.fixture
+def volume(monkeypatch: pytest.MonkeyPatch) -> list[Hold]:
+    """What holds the site at the engine."""
+    held = [
+        Hold(
+            operation="op-9", who="nora", host="other-host", pid=7, boot_id="b",
+            since=AT.isoformat(), plan="sha256:9", message="upgrade",
+        )
+    ]  # fmt: skip
+    monkeypatch.setattr(docker_engine, "connect_engine", lambda _: None)
+    monkeypatch.setattr(docker_hold, "read_hold", lambda *_: held[0] if held else None)
+    monkeypatch.setattr(docker_hold, "break_hold", lambda *_: held.pop())
+    return held
+
+
+def test_a_lock_that_only_the_engine_has_is_shown_with_what_ends_it(run, site, volume) -> None:
+    _, out, _ = run("lock", "show", "--site", site)
+    assert "operation op-9 holds the site at the engine only: upgrade" in out
+    assert "`s1ctl lock break --reason …`" in out
+
+
+def test_a_lock_that_only_the_engine_has_is_broken_and_recorded(
+    run, site, volume, tmp_path: Path
+) -> None:
+    status, out, _ = run("lock", "break", "--site", site, "--reason", "host is gone", "--yes")
+    assert (status, volume) == (0, [])
+    assert "the lock of op-9 is broken" in out
+    with open_ledger(tmp_path / "state") as ledger:
+        assert [(b.held.operation, b.held.since, b.reason) for b in ledger.lock.breaks()] == [
+            ("op-9", AT, "host is gone")
+        ]
+
+
+@pytest.mark.usefixtures("held", "volume")
+def test_a_break_is_recorded_before_the_engine_is_touched(
+    run, site, monkeypatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise InputOutputFailed("it went away", code="S1-E10", hint="look")
+
+    monkeypatch.setattr(docker_hold, "break_hold", fail)
+    assert run("lock", "break", "--site", site, "--reason", "host is gone", "--yes")[0] == 20
+    with open_ledger(tmp_path / "state") as ledger:
+        assert [entry.held.operation for entry in ledger.lock.breaks()] == ["op-1"]

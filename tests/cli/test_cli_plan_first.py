@@ -12,6 +12,7 @@ from s1ctl.cli.output import Output
 from s1ctl.errors import UsageError
 from s1ctl.operation import check, operate
 from s1ctl.plan.explain import explain_plan
+from s1ctl.shape import changed
 from tests.support.plans import upgrade
 
 
@@ -53,3 +54,9 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(here: Here, capsys) -> None:
 def test_a_plan_that_was_agreed_to_is_applied(here: Here) -> None:
     with pytest.raises(AssertionError, match="was applied"):
         verbs.run_plan(here, lambda _: upgrade(), is_yes=True)
+
+
+def test_a_plan_without_a_step_is_told_and_is_no_failure(here: Here, capsys) -> None:
+    nothing = changed(upgrade(), verb="apply", stage=(), hops=())
+    assert verbs.run_plan(here, lambda _: nothing) == 0
+    assert "nothing to do: the site is as its file says" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The installed s1ctl as a subprocess, a vendor's bundles, and a site that has version 1.0.0."""
+"""The installed s1ctl as a subprocess, two vendors' bundles, and sites that have version 1.0.0."""
 
 import json
 import os
@@ -7,14 +7,19 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.support.registry import RegistryServer, free_port
-from tests.support.require import need
+from s1ctl.targets.docker_engine import connect_engine
+from tests.support.engine import remove_site
+from tests.support.foreign import write_ledgerly
+from tests.support.registry import PASSWORD, USER, RegistryServer, free_port
+from tests.support.require import ENGINE, need
 from tests.support.shop import write_shop
 
 PROGRAM = os.environ.get("S1CTL_INSTALLED") or str(Path(sys.executable).with_name("s1ctl"))
@@ -64,6 +69,7 @@ class Program:
 class Vendor:
     """What the vendor made: recipes, key, root, bundles."""
 
+    product: str
     key: Path
     root: Path
     fingerprint: str
@@ -73,9 +79,10 @@ class Vendor:
 
 @dataclass(kw_only=True)
 class Site:
-    """A site with a registry, and version 1.0.0 of `shop` installed."""
+    """A site with a registry, and version 1.0.0 installed."""
 
     s1ctl: Program
+    name: str
     folder: Path
     registry: RegistryServer
     port: int
@@ -93,6 +100,10 @@ class Site:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
+    @property
+    def site_file(self) -> Path:
+        return self.folder / "site.yaml"
+
 
 @pytest.fixture(scope="session")
 def s1ctl(tmp_path_factory: pytest.TempPathFactory) -> Program:
@@ -102,14 +113,27 @@ def s1ctl(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 @pytest.fixture(scope="session")
 def vendor(s1ctl: Program, tmp_path_factory: pytest.TempPathFactory) -> Vendor:
-    folder = tmp_path_factory.mktemp("vendor")
+    return make_vendor(s1ctl, tmp_path_factory.mktemp("vendor"), "shop", write_shop)
+
+
+@pytest.fixture(scope="session")
+def ledgerly_vendor(s1ctl: Program, tmp_path_factory: pytest.TempPathFactory) -> Vendor:
+    return make_vendor(s1ctl, tmp_path_factory.mktemp("ledgerly"), "ledgerly", write_ledgerly)
+
+
+def make_vendor(
+    s1ctl: Program, folder: Path, product: str, write: Callable[[Path], dict[str, Path]]
+) -> Vendor:
+    """Make a key and a root, and build the bundle of every release."""
     key, root = folder / "vendor.key", folder / "root.json"
-    made = s1ctl("key", "new", key, "--root", root, "--product", "shop", "--no-password")
-    recipes = write_shop(folder / "shop")
-    bundles = {version: folder / f"shop-{version}.s1b" for version in recipes}
+    made = s1ctl("key", "new", key, "--root", root, "--product", product, "--no-password")
+    (folder / product).mkdir()
+    recipes = write(folder / product)
+    bundles = {version: folder / f"{product}-{version}.s1b" for version in recipes}
     for version, recipe in recipes.items():
         s1ctl("bundle", "build", recipe, "-o", bundles[version], "--key", key, "--root", root)
     return Vendor(
+        product=product,
         key=key,
         root=root,
         fingerprint=re.search(r"^root ([0-9a-f]{64})$", made, re.MULTILINE)[1],
@@ -123,25 +147,74 @@ def site(
     vendor: Vendor, registry: RegistryServer, site_name: str, tmp_path: Path
 ) -> Iterator[Site]:
     """Yield a site with 1.0.0 installed and every other release loaded."""
+    with install(vendor, registry, site_name, tmp_path, network="10.213.9.0/24") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def ledgerly(ledgerly_vendor: Vendor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Yield the one site of a story: ledgerly 1.0.0 is installed, every release is loaded."""
+    yield from ledgerly_site(ledgerly_vendor, tmp_path_factory.mktemp("site"), "1.0.0")
+
+
+@pytest.fixture(scope="module")
+def newest_ledgerly(
+    ledgerly_vendor: Vendor, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """Yield a site that began with ledgerly 2.0.0, and has every release loaded."""
+    yield from ledgerly_site(ledgerly_vendor, tmp_path_factory.mktemp("site"), "2.0.0")
+
+
+def ledgerly_site(vendor: Vendor, folder: Path, version: str) -> Iterator[Site]:
+    """Make a registry and a site, and remove what it made at the engine in the end."""
     need("docker")
-    site_file = tmp_path / "site.yaml"
+    need("registry")
+    name = f"t{uuid.uuid4().hex[:8]}"
+    more = ("--value", f"health_port={free_port()}", "--database", "ledger=store")
+    registry = RegistryServer(folder / "registry", tls=True, user=USER, password=PASSWORD)
+    with registry, closing(connect_engine(str(ENGINE))) as engine:
+        try:
+            with install(
+                vendor, registry, name, folder,
+                network="10.213.10.0/24", more=more, version=version,
+            ) as site:  # fmt: skip
+                yield site
+        finally:
+            remove_site(engine, name)
+
+
+@contextmanager
+def install(
+    vendor: Vendor,
+    registry: RegistryServer,
+    name: str,
+    folder: Path,
+    *,
+    network: str,
+    more: Sequence[str] = (),
+    version: str = "1.0.0",
+) -> Iterator[Site]:
+    """Make a site, load every bundle, install one of them."""
+    need("docker")
+    site_file = folder / "site.yaml"
     s1ctl = Program(
         environment={"S1CTL_SITE": str(site_file), "REGISTRY_PASSWORD": registry.password}
     )
     port = free_port()
     s1ctl(
-        *("init", "--non-interactive", "--name", site_name, "--product", "shop"),
-        *("--registry", f"{registry.url}/shop", "--registry-ca", registry.ca),
+        *("init", "--non-interactive", "--name", name, "--product", vendor.product),
+        *("--registry", f"{registry.url}/{vendor.product}", "--registry-ca", registry.ca),
         *("--registry-user", registry.user, "--registry-password", "env:REGISTRY_PASSWORD"),
-        *("--network", "10.213.9.0/24", "--state-dir", tmp_path / "state", "--soak", "1"),
+        *("--network", network, "--state-dir", folder / "state", "--soak", "1"),
         *("--value", f"edge_port={port}", "--allow", "edge=host-network", "--trust-engine"),
+        *more,
     )
     patient = site_file.read_text().replace("policy:\n", "policy:\n  ready_timeout_s: 15\n")
     site_file.write_text(patient)
     try:
         s1ctl("trust", "init", "--root", vendor.root, "--fingerprint", vendor.fingerprint)
         s1ctl("load", *vendor.bundles.values())
-        s1ctl("install", "--bundle", vendor.bundles["1.0.0"], "--yes")
-        yield Site(s1ctl=s1ctl, folder=tmp_path, registry=registry, port=port)
+        s1ctl("install", "--bundle", vendor.bundles[version], "--yes")
+        yield Site(s1ctl=s1ctl, name=name, folder=folder, registry=registry, port=port)
     finally:
         shutil.rmtree(CERTIFICATES / registry.host, ignore_errors=True)

@@ -84,8 +84,12 @@ def test_a_second_build_gives_the_same_bytes(layout: Path, tmp_path: Path) -> No
     assert (tmp_path / "images" / "index.json").read_bytes() == (layout / "index.json").read_bytes()
 
 
+RELEASES = ("1.0.0", "1.1.0", "2.0.0", "2.1.0")
+
+
 @pytest.mark.parametrize(
-    "name", ["postgres:1.0.0", "console:1.0.0", "console:1.1.0", "gateway:1.0.0", "gateway:1.1.0"]
+    "name",
+    ["postgres:1.0.0", *(f"{unit}:{r}" for r in RELEASES for unit in ("console", "gateway"))],
 )
 def test_skopeo_reads_every_image(name: str, layout: Path) -> None:
     image = json.loads(run("skopeo", "inspect", f"oci:{layout}:{name}"))

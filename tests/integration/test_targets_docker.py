@@ -31,6 +31,21 @@ volumes: {{data: }}
 secrets: {{token: {{file: ./token}}}}
 """
 
+PEERS = """\
+services:
+  web:
+    image: all
+    command: [python3, /app.py]
+    environment: {VERSION: "1.0.0"}
+    x-s1ctl: {health: {port: 8080, ready: /ready, version: /version}}
+  front:
+    image: all
+    command: [python3, /app.py]
+    environment: {VERSION: "1.0.0", PEER: web}
+    depends_on: [web]
+    x-s1ctl: {health: {port: 8080, ready: /ready, version: /version}}
+"""
+
 
 @pytest.fixture
 def world(
@@ -299,7 +314,17 @@ def test_an_app_is_known_by_name_only_when_it_was_ready(world: World) -> None:
         for instance in (web, step.to)
     ]
     assert "web" in networks[0][services]["Aliases"]
-    assert services not in networks[1]
+    assert "web" not in networks[1][services]["Aliases"]
+
+
+def test_an_app_that_is_ready_only_with_its_peer_finds_that_by_its_name(world: World) -> None:
+    release = platform.release_of(world.image, PEERS, version="1.0.0")
+    web, front = (world.place(unit, release, "1.0.0", "a") for unit in ("web", "front"))
+    world.target.prepare(release, SETTINGS, ())
+    for instance in (web, front):
+        world.target.roll(Roll(role="app", replace="rolling", to=instance), release, SETTINGS)
+    found = world.engine.container(front.placements[0].container)["NetworkSettings"]["Networks"]
+    assert "front" in found[f"{world.site.name}-services"]["Aliases"]
 
 
 def test_an_edge_with_published_ports_is_stopped_before_the_next_one_starts(world: World) -> None:

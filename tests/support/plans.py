@@ -1,7 +1,10 @@
 """An install and an upgrade, as plans."""
 
+from datetime import UTC, datetime
+
 from packaging.version import Version
 
+from s1ctl.ledger.ledger import Ledger
 from s1ctl.plan.plan import Plan
 from s1ctl.plan.planner import plan_install, plan_upgrade
 from s1ctl.plan.view import Current
@@ -27,6 +30,19 @@ def upgrade() -> Plan:
     )
     leg = Leg(to=Version("1.1.0"), why="it may")
     return plan_upgrade(make_site(current, applied={"main": ("0000",)}), (SECOND,), (leg,))
+
+
+def install_first(ledger: Ledger) -> None:
+    """Record the release at which the upgrade begins."""
+    record = install().hops[0].steps[-1]
+    ledger.releases.record_installed(
+        digest=FIRST.digest,
+        version=FIRST.version,
+        instances=record.instances,  # type: ignore[union-attr]
+        settings=FIRST.settings,
+        point=None,
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 def number_of(plan: Plan, kind: str, *, which: int = 0) -> str:

@@ -10,7 +10,7 @@ from packaging.version import Version
 from s1ctl.oci.digest import Digest
 from s1ctl.plan.plan import SecretUse, Settings
 from s1ctl.plan.view import Current, ReleaseView, SiteView
-from s1ctl.release.compose import make_units, parse_compose
+from s1ctl.release.compose import make_jobs, make_units, parse_compose
 from s1ctl.release.manifest import (
     Access,
     Image,
@@ -90,6 +90,7 @@ def make_view(
         ),
         compose=source,
         units=make_units(parsed, source),
+        jobs=make_jobs(parsed, source),
         settings=(Setting(name="mode", kind="text"), Setting(name="password", kind="secret")),
         schemas=(_schema(revisions),) if revisions else (),
         upgrade=UpgradeRules(sources=SpecifierSet(sources), stop=is_stop),

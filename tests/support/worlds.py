@@ -11,16 +11,19 @@ from typing import Any
 
 from packaging.version import Version
 
-from s1ctl.errors import S1Error
+from s1ctl.errors import S1Error, SiteHeld
 from s1ctl.ledger.holder import own_holder
 from s1ctl.ledger.ledger import Ledger, open_ledger
 from s1ctl.operation.action import Action, Record
 from s1ctl.operation.events import Event
 from s1ctl.operation.interrupt import Interrupts
+from s1ctl.operation.record import is_recorded
 from s1ctl.operation.run import Item, Run
 from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import RecordRelease
 from s1ctl.progress import Notify
+
+KEPT = ("RecordPoint", "BackUp", "ProveBackup", "ApplyRevision", "RunJob", "Archive")
 
 
 class Killed(BaseException):
@@ -50,8 +53,10 @@ class World:
     faults: dict[str, S1Error | type[BaseException]] = field(default_factory=dict)
     undo_faults: dict[str, S1Error] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    steals: dict[str, Callable[[], object]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    holder: str | None = None
+    mark: Any = None
+    engine_fault: S1Error | None = None
     clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     def now(self) -> datetime:
@@ -59,17 +64,35 @@ class World:
         return self.clock
 
     def hold(self, mark: Any) -> None:
-        assert self.holder in (None, mark.operation)
-        self.holder = mark.operation
+        """Lock as the engine does: the first one's mark stays."""
+        if self.mark is not None and self.mark.operation != mark.operation:
+            raise SiteHeld("held", code="S1-E30", hint="wait")
+        self.mark = self.mark or mark
 
     def release_hold(self, operation: str) -> None:
-        assert self.holder in (None, operation)
-        self.holder = None
+        self.mortal.moment()
+        if self.engine_fault is not None:
+            raise self.engine_fault
+        if self.mark is not None and self.mark.operation == operation:
+            self.mark = None
+        self.mortal.moment()
+
+    def break_hold(self) -> None:
+        self.mark = None
+
+    @property
+    def holder(self) -> str | None:
+        return self.mark.operation if self.mark else None
 
     def context(self) -> Any:
         return SimpleNamespace(
             ledger=_MortalLedger(self.ledger, self.mortal),
-            target=self,
+            target=SimpleNamespace(
+                hold=self.hold,
+                release_hold=self.release_hold,
+                break_hold=self.break_hold,
+                holder=lambda: self.mark,
+            ),
             holder=own_holder("operator"),
             now=self.now,
             tell=self.events.append,
@@ -88,6 +111,7 @@ class World:
             return Presence.PRESENT if name in self.effects else Presence.ABSENT
 
         def do(_: Notify) -> Record:
+            self.steals.get(name, tuple)()
             self._fault(self.faults.get(name))
             self.mortal.moment()
             if name not in self.effects:
@@ -103,14 +127,12 @@ class World:
             self.mortal.moment()
             return {}
 
-        is_kept = type(item.step).__name__ in ("RecordPoint", "ApplyRevision", "BackUp")
+        is_kept = type(item.step).__name__ in KEPT
         return Action(probe=probe, do=do, undo=None if is_kept else undo)
 
     def _record(self, step: RecordRelease, run: Run, name: str) -> Action:
         def probe() -> Presence:
-            installed = self.ledger.releases.installed()
-            is_there = installed is not None and installed.digest == step.release
-            return Presence.PRESENT if is_there else Presence.ABSENT
+            return Presence.PRESENT if is_recorded(step, run) else Presence.ABSENT
 
         def do(_: Notify) -> Record:
             self._fault(self.faults.get(name))

@@ -20,7 +20,7 @@ from wheels import make_wheels
 HERE = Path(__file__).parent
 DIST = HERE.parents[2] / "dist" / "atlas"
 Made = TypeVar("Made")
-RELEASES = ("1.0.0", "1.1.0")
+RELEASES = ("1.0.0", "1.1.0", "2.0.0", "2.1.0")
 POSTGRES_UID = 5432
 CONSOLE_UID = 10001
 
@@ -35,7 +35,7 @@ class Parts:
 
 
 def build(*, out: Path, cache: Path) -> None:
-    """Write the layout with every image of both releases to `out`, replacing what was there."""
+    """Write the layout with every image of all releases to `out`, replacing what was there."""
     storage = Storage(cache)
     with storage.locked(), LayoutWriter(out) as layout:
         parts = make_parts(storage)

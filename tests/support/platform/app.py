@@ -1,6 +1,7 @@
 """An app that obeys the contract: /ready, /live, /version, work of 200 ms, drains on SIGTERM.
 
-WHAT says how it is wrong: `broken` is never ready and answers every request with 500.
+WHAT says how it is wrong: `broken` is never ready and answers every request with 500. With PEER
+it is ready only while that service takes connections.
 Only what a small Python has is imported.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 
 VERSION = os.environ["VERSION"]
 WHAT = os.environ.get("WHAT", "good")
+PEER = os.environ.get("PEER")
 WORK_S = 0.2
 busy = set()
 
@@ -59,6 +61,14 @@ def serve(connection):
         busy.discard(connection)
 
 
+def is_answering(peer):
+    try:
+        socket.create_connection((peer, 8080), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
 def answer(path):
     if path == "/live":
         return 200, "live"
@@ -69,7 +79,7 @@ def answer(path):
     if WHAT == "broken":
         return 500, "broken"
     if path == "/ready":
-        return 200, "ready"
+        return (200, "ready") if not PEER or is_answering(PEER) else (503, "no peer")
     time.sleep(WORK_S)
     return 200, VERSION
 

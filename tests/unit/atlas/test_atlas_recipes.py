@@ -1,4 +1,6 @@
+import hashlib
 import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,13 +11,20 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 ATLAS = ROOT / "bundles" / "atlas"
-RELEASES = ("1.0.0", "1.1.0")
+RELEASES = ("1.0.0", "1.1.0", "2.0.0", "2.1.0")
+MAY_COME_FROM = {"1.0.0": "", "1.1.0": ">=1.0,<1.1", "2.0.0": ">=1.1,<2.0", "2.1.0": ">=2.0,<2.2"}
 LINEAGE = (
     ("0001_events", "expand", "1.0.0"),
     ("0002_severity", "expand", "1.1.0"),
     ("0003_severity_index", "expand", "1.1.0"),
     ("0004_severity_backfill", "backfill", "1.1.0"),
     ("0005_severity_checked", "enforce", "1.1.0"),
+    ("0006_severity_required", "contract", "1.1.0"),
+    ("0007_message", "expand", "2.0.0"),
+    ("0008_message_backfill", "backfill", "2.0.0"),
+    ("0009_message_checked", "enforce", "2.0.0"),
+    ("0010_source_required", "contract", "2.0.0"),
+    ("0011_text_dropped", "contract", "2.0.0"),
 )
 
 
@@ -78,3 +87,38 @@ def test_the_lineage_is_linear_and_says_phase_and_release() -> None:
 def test_expand_and_enforce_can_be_undone() -> None:
     for module in revisions():
         assert hasattr(module, "downgrade") == (module.phase in ("expand", "enforce"))
+
+
+def test_every_recipe_says_where_it_may_come_from_and_knows_the_releases_before_it() -> None:
+    known: list[dict[str, str]] = []
+    for version in RELEASES:
+        upgrade = read(version, "recipe.yaml")["upgrade"]
+        assert upgrade["from"] == MAY_COME_FROM[version]
+        assert upgrade.get("known", []) == known
+        known = [*known, {"version": version, "from": MAY_COME_FROM[version]}]
+
+
+def test_the_revisions_that_were_published_are_what_they_were() -> None:
+    folder = ROOT / "migrations" / "atlas" / "console"
+    locked = json.loads((folder / "revisions.lock").read_bytes())["revisions"]
+    found = {
+        path.stem: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in folder.glob("*.py")
+    }
+    assert {name: entry["digest"] for name, entry in locked.items()} == found
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "2.1.0"])
+def test_one_job_runs_before_the_roll_and_one_after(version: str) -> None:
+    services = read(version, "compose.yaml")["services"]
+    jobs = {
+        name: (service["x-s1ctl"]["when"], service["entrypoint"])
+        for name, service in services.items()
+        if service["x-s1ctl"]["role"] == "job"
+    }
+    assert jobs == {
+        "rows": ("before-roll", ["python3", "-m", "console.rows"]),
+        "smoke": ("after-roll", ["python3", "-m", "console.smoke"]),
+    }
+    modules = ATLAS / "console" / "console"
+    assert all((modules / f"{name}.py").exists() for name in jobs)

@@ -116,6 +116,17 @@ def test_the_manifest_says_what_the_recipe_says(recipe, out):
     assert str(manifest.upgrade.known[0].version) == "1.0.0"
 
 
+def test_a_job_of_the_compose_file_is_no_unit_of_the_manifest(recipe, out):
+    compose = recipe.parent / "compose.yaml"
+    job = "  rows:\n    image: console\n    x-s1ctl: {role: job, when: before-roll}\nsecrets:"
+    change(compose, "secrets:\n  db", job + "\n  db")
+    manifest = build(recipe, out).manifest
+    assert [unit.name for unit in manifest.units] == ["console", "gateway"]
+    assert [(job.name, job.image, job.when) for job in manifest.jobs] == [
+        ("rows", "console", "before-roll")
+    ]
+
+
 def test_an_image_of_several_platforms_keeps_its_index(tmp_path, out):
     recipe = write_project(tmp_path / "project", is_multi_platform=True)
     manifest = build(recipe, out).manifest

@@ -4,6 +4,7 @@ import pytest
 
 from s1ctl.bundle.recipe import read_recipe
 from s1ctl.errors import InputOutputFailed, UsageError
+from tests.support.recipes import change, write_project
 
 RECIPE = """\
 format: 1
@@ -178,3 +179,21 @@ def test_a_recipe_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(InputOutputFailed) as caught:
         read_recipe(tmp_path)
     assert caught.value.code == "S1-I01"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("", ""), ("dead_end:", "dead-end:"), ("why: it", "because: it")]
+)
+def test_gates_and_dead_ends_are_read_and_a_key_that_nobody_knows_is_refused(tmp_path, old, new):
+    recipe = write_project(tmp_path)
+    known = 'upgrade: {from: ">=1.0,<1.1", known: [{version: 1.0.0, from: ""}]}'
+    gates = "gates: [{check: host.memory, why: it needs more}]"
+    change(recipe, known, f'upgrade: {{from: ">=1.0", dead_end: true, {gates}}}'.replace(old, new))
+    if old:
+        with pytest.raises(UsageError) as refused:
+            read_recipe(recipe)
+        assert refused.value.code in ("S1-U02", "S1-U03")
+        return
+    rules = read_recipe(recipe).declared.upgrade
+    assert rules.dead_end
+    assert [(gate.check, gate.why) for gate in rules.gates] == [("host.memory", "it needs more")]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from s1ctl.database import backup
-from s1ctl.database.backup import dump_argv, make_passfile, write_dump
+from s1ctl.database.backup import dump_argv, local_dump, write_dump
 from s1ctl.database.layout import lay_out
+from s1ctl.database.passfile import make_passfile, passfile
 from s1ctl.database.reach import make_dsn, make_url_dsn, place
 from s1ctl.database.runner import Order, apply_revision
 from s1ctl.database.script import RevisionScript, read_script
@@ -179,14 +180,30 @@ def test_a_revision_that_the_release_lacks_is_refused(tmp_path: Path) -> None:
 def test_the_password_is_in_the_password_file_only() -> None:
     dsn = make_dsn(schema(), "h", Secret("a:b\\c"))
     assert make_passfile(dsn).reveal() == "h:5432:*:u\\:ser:a\\:b\\\\c\n"
-    assert dump_argv(schema(), "h") == (
-        "pg_dump", "--format=custom", "--no-password", "--host=h", "--port=5432",
-        "--username=u:ser", "--dbname=console",
+    assert dump_argv(schema(), "h", "1-2-3") == (
+        "pg_dump", "--format=custom", "--no-password", "--snapshot=1-2-3",
+        "--host=h", "--port=5432", "--username=u:ser", "--dbname=console",
     )  # fmt: skip
 
 
+def test_a_keys_passphrase_never_becomes_an_argument() -> None:
+    with pytest.raises(UsageError) as caught:
+        local_dump(Secret(f"postgresql://u@h/d?sslpassword={CANARY}"), "1-2-3")
+    assert caught.value.code == "S1-D68"
+    assert CANARY not in caught.value.message
+
+
+def test_a_password_file_lies_under_work_and_what_a_kill_left_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "work" / "s1ctl-pgpass-99999999-x"
+    left.mkdir(parents=True)
+    with passfile(make_dsn(schema(), "h", Secret("x")), tmp_path / "work") as path:
+        assert path.parent.parent == tmp_path / "work"
+        assert not left.exists()
+    assert list((tmp_path / "work").iterdir()) == []
+
+
 def test_a_databases_name_is_never_read_as_a_connection_string() -> None:
-    assert dump_argv(schema("host=evil"), "h")[-1] == "--dbname=dbname='host=evil'"
+    assert dump_argv(schema("host=evil"), "h", "1-2-3")[-1] == "--dbname=dbname='host=evil'"
 
 
 def test_a_dump_is_written_whole(tmp_path: Path) -> None:

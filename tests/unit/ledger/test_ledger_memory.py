@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from packaging.version import Version
 
+from s1ctl.canonical import canonical_json
+from s1ctl.errors import NotVerified
 from s1ctl.ledger.ledger import Ledger
 from s1ctl.ledger.points import RollbackPoint
 from s1ctl.oci.digest import Digest
@@ -23,16 +25,35 @@ POINT = RollbackPoint(
 )
 
 
+def chain(*roots: int) -> bytes:
+    return canonical_json({"format": 1, "roots": [{"payload": str(root)} for root in roots]})
+
+
 def test_no_root_is_trusted_at_first(ledger: Ledger) -> None:
     assert ledger.trust.root("acme") is None
 
 
 def test_the_root_remembered_last_is_trusted(ledger: Ledger) -> None:
-    ledger.trust.remember("acme", b"1")
-    ledger.trust.remember("other", b"x")
-    ledger.trust.remember("acme", b"2")
-    assert ledger.trust.root("acme") == b"2"
+    ledger.trust.remember("acme", chain(1))
+    ledger.trust.remember("other", chain(9))
+    ledger.trust.remember("acme", chain(1, 2))
+    assert ledger.trust.root("acme") == chain(1, 2)
     assert ledger.trust.products() == ("acme", "other")
+
+
+def test_a_shorter_chain_does_not_set_the_root_back(ledger: Ledger) -> None:
+    for offered in (chain(1, 2, 3), chain(1, 2), chain(1), chain(1, 2, 3)):
+        ledger.trust.remember("acme", offered)
+        assert ledger.trust.root("acme") == chain(1, 2, 3)
+
+
+@pytest.mark.parametrize("roots", [(2,), (1, 3), (1, 3, 4), (2, 1, 2)])
+def test_a_chain_that_leads_another_way_is_refused(ledger: Ledger, roots: tuple[int, ...]) -> None:
+    ledger.trust.remember("acme", chain(1, 2))
+    with pytest.raises(NotVerified) as caught:
+        ledger.trust.remember("acme", chain(*roots))
+    assert caught.value.code == "S1-T12"
+    assert ledger.trust.root("acme") == chain(1, 2)
 
 
 def test_loaded_releases_are_told_by_sequence(ledger: Ledger) -> None:

@@ -20,12 +20,16 @@ from s1ctl.ledger.connection import make_engine, translated
 from s1ctl.ledger.ledger import Ledger, open_ledger
 from s1ctl.ledger.models import Row
 
-SECOND = """
+NOW_NUMBER = migrate.SCHEMA
+NEXT_NUMBER = NOW_NUMBER + 1
+FORMER = b'{"format":1,"roots":[{"payload":"1"}]}'
+LATER = b'{"format":1,"roots":[{"payload":"1"},{"payload":"%s"}]}' % (b"x" * 100_000)
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT_NUMBER:04}"
+down_revision = "{NOW_NUMBER:04}"
 
 
 def upgrade():
@@ -105,8 +109,8 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The migrations of the next s1ctl."""
     folder = tmp_path / "a % b"
     shutil.copytree(data_folder("migrations/ledger"), folder)
-    (folder / "versions" / "0002_note.py").write_text(SECOND)
-    monkeypatch.setattr(migrate, "SCHEMA", 2)
+    (folder / "versions" / f"{NEXT_NUMBER:04}_note.py").write_text(NEXT)
+    monkeypatch.setattr(migrate, "SCHEMA", NEXT_NUMBER)
     monkeypatch.setattr(migrate, "data_folder", lambda _: folder)
     return folder
 
@@ -114,8 +118,8 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_ledger_is_copied_aside_and_upgraded(state: Path, newer: Path) -> None:
     remember(state, b"former")
     open_ledger(state).close()
-    copy = state / "ledger.db.before-2"
-    assert (number(state / "ledger.db"), number(copy)) == (2, 1)
+    copy = state / f"ledger.db.before-{NEXT_NUMBER}"
+    assert (number(state / "ledger.db"), number(copy)) == (NEXT_NUMBER, NOW_NUMBER)
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert roots(state / "ledger.db") == roots(copy) == [(b"former",)]
 
@@ -124,22 +128,26 @@ def test_the_s1ctl_before_refuses_an_upgraded_ledger_by_both_numbers(
     state: Path, newer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_ledger(state).close()
-    monkeypatch.setattr(migrate, "SCHEMA", 1)
+    monkeypatch.setattr(migrate, "SCHEMA", NOW_NUMBER)
     error = refusal(state)
     assert error.code == "S1-I20"
-    assert "schema 2" in error.message
-    assert "up to 1" in error.message
+    assert f"schema {NEXT_NUMBER}" in error.message
+    assert f"up to {NOW_NUMBER}" in error.message
 
 
 def test_a_migration_that_fails_leaves_the_former_ledger(state: Path, newer: Path) -> None:
-    (newer / "versions" / "0002_note.py").write_text(SECOND + "    op.execute('nonsense')\n")
+    (newer / "versions" / f"{NEXT_NUMBER:04}_note.py").write_text(
+        NEXT + "    op.execute('nonsense')\n"
+    )
     assert refusal(state).code == "S1-I23"
-    assert number(state / "ledger.db") == 1
+    assert number(state / "ledger.db") == NOW_NUMBER
     assert "note" not in columns(state / "ledger.db", "points")
 
 
 def test_a_ledger_whose_making_fails_is_not_there(newer: Path, tmp_path: Path) -> None:
-    (newer / "versions" / "0002_note.py").write_text(SECOND + "    raise RuntimeError('cut')\n")
+    (newer / "versions" / f"{NEXT_NUMBER:04}_note.py").write_text(
+        NEXT + "    raise RuntimeError('cut')\n"
+    )
     with pytest.raises(RuntimeError, match="cut"):
         open_ledger(tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
@@ -147,8 +155,9 @@ def test_a_ledger_whose_making_fails_is_not_there(newer: Path, tmp_path: Path) -
 
 def test_who_comes_second_neither_upgrades_nor_copies_again(state: Path, newer: Path) -> None:
     for _ in range(2):
-        migrate._upgrade(state / "ledger.db", 1, 2)
-    assert (number(state / "ledger.db"), number(state / "ledger.db.before-2")) == (2, 1)
+        migrate._upgrade(state / "ledger.db", NOW_NUMBER, NEXT_NUMBER)
+    copy = state / f"ledger.db.before-{NEXT_NUMBER}"
+    assert (number(state / "ledger.db"), number(copy)) == (NEXT_NUMBER, NOW_NUMBER)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 50, 100, 4096, 5000, 20480, -4096])
@@ -195,12 +204,12 @@ def test_a_state_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(ledger: Ledger) -> None:
-    ledger.trust.remember("acme", b"former")
+    ledger.trust.remember("acme", FORMER)
     pragma(ledger, "max_page_count=1")
     with pytest.raises(InputOutputFailed) as caught:
-        ledger.trust.remember("acme", b"x" * 100_000)
+        ledger.trust.remember("acme", LATER)
     assert caught.value.code == "S1-I21"
-    assert ledger.trust.root("acme") == b"former"
+    assert ledger.trust.root("acme") == FORMER
 
 
 def test_a_ledger_that_may_not_be_written_is_told(ledger: Ledger) -> None:

@@ -1,6 +1,10 @@
 """The release store: whole or absent, and verified each time."""
 
+import os
 import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +12,11 @@ import pytest
 from s1ctl import files
 from s1ctl.errors import ContentsRefused, InputOutputFailed, NoPath, NotVerified, Withdrawn
 from s1ctl.ledger import store as store_module
-from s1ctl.ledger.store import ReleaseStore, open_release
+from s1ctl.ledger.store import ReleaseStore, open_recorded, open_release
 from s1ctl.oci.digest import Digest
 from s1ctl.release.verified import header_json
+from s1ctl.shape import changed
+from s1ctl.trust.root import Trust, make_root, sign_root, walk_chain
 from tests.support.bundles import Parts, Vendor, make_header, make_parts, make_vendor
 
 
@@ -89,6 +95,37 @@ def test_a_release_withdrawn_since_it_was_loaded_is_refused(
         open_release(release, store, stern.trust)
 
 
+def newer(vendor: Vendor, **changes: object) -> Trust:
+    """Trust the vendor's second root, as a site does that has loaded a newer release."""
+    second = sign_root(changed(vendor.document, version=2, **changes), vendor.root_keys)
+    return replace(vendor.trust, root=walk_chain(vendor.trust.root, [second]))
+
+
+def test_a_release_withdrawn_since_it_was_loaded_can_still_be_left(
+    store: ReleaseStore, parts: Parts, vendor: Vendor
+) -> None:
+    release = put(store, parts, vendor)
+    other = make_vendor().release_keys[0].public
+    document = make_root(product="p", root_keys=[vendor.root_keys[0].public], release_keys=[other])
+    dropped = {"keys": document.keys, "roles": document.roles}
+    changes: tuple[dict[str, object], ...] = ({"floor": 101}, {"revoked": (release.hex,)}, dropped)
+    for change in changes:
+        trust = newer(vendor, **change)
+        with pytest.raises((Withdrawn, NotVerified)):
+            open_release(release, store, trust)
+        assert open_recorded(release, store, trust).digest == release
+
+
+def test_a_recorded_release_is_verified_too(
+    store: ReleaseStore, parts: Parts, vendor: Vendor, tmp_path: Path
+) -> None:
+    release = put(store, parts, vendor)
+    forged = make_header(parts, vendor, keys=make_vendor().release_keys)
+    (tmp_path / "releases" / release.hex / "header.json").write_bytes(header_json(forged))
+    with pytest.raises(NotVerified):
+        open_recorded(release, store, newer(vendor))
+
+
 def test_a_changed_blob_is_refused_each_time(
     store: ReleaseStore, parts: Parts, vendor: Vendor, tmp_path: Path
 ) -> None:
@@ -156,6 +193,51 @@ def test_what_a_crash_left_is_no_release_and_is_removed(
     store.put(release, b"{}", [])
     assert store.digests() == (release,)
     assert [path.name for path in (tmp_path / "releases").iterdir()] == [release.hex]
+
+
+def test_of_temporary_folders_only_those_of_ended_processes_are_removed(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    release = Digest.of(b"r")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, living = (
+        tmp_path / "releases" / f".{release.hex}.{pid}.0badcafe.tmp"
+        for pid in (ended.pid, os.getppid())
+    )
+    for folder in (left, living):
+        folder.mkdir(parents=True)
+    store.put(release, b"{}", [])
+    assert (left.exists(), living.exists()) == (False, True)
+
+
+def test_two_that_store_one_release_at_once_both_succeed(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    release, blob = Digest.of(b"r"), Digest.of(b"1")
+
+    def meanwhile() -> Iterator[tuple[Digest, bytes]]:
+        yield blob, b"1"
+        ReleaseStore(tmp_path / "releases").put(release, b"{}", [(blob, b"1")])
+
+    store.put(release, b"{}", meanwhile())
+    assert store.open_small(release, blob) == b"1"
+    assert [path.name for path in (tmp_path / "releases").iterdir()] == [release.hex]
+
+
+def test_a_release_that_lost_a_blob_while_it_was_written_is_not_stored(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    def stolen() -> Iterator[tuple[Digest, bytes]]:
+        yield Digest.of(b"1"), b"1"
+        for path in (tmp_path / "releases").glob(".*/blobs/*"):
+            path.unlink()
+        yield Digest.of(b"2"), b"2"
+
+    with pytest.raises(InputOutputFailed) as caught:
+        store.put(Digest.of(b"r"), b"{}", stolen())
+    assert caught.value.code == "S1-I30"
+    assert list((tmp_path / "releases").iterdir()) == []
 
 
 def test_a_removed_release_is_gone_whole(store: ReleaseStore, tmp_path: Path) -> None:

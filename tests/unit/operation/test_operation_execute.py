@@ -8,10 +8,10 @@ import pytest
 
 from s1ctl.errors import Inconclusive, SiteHeld, StepFailed
 from s1ctl.operation.interrupt import Interrupts
-from s1ctl.operation.operate import apply_plan, resume
+from s1ctl.operation.operate import apply_plan, list_take_back, resume, take_back
 from s1ctl.operation.outcome import Outcome
 from s1ctl.plan.plan import Plan
-from tests.support.plans import install, number_of, upgrade
+from tests.support.plans import install, install_first, number_of, upgrade
 from tests.support.worlds import World, make_world
 
 
@@ -21,6 +21,8 @@ def world(tmp_path: Path) -> World:
 
 
 def run(world: World, plan: Plan) -> Outcome:
+    if plan.start is not None and world.ledger.releases.installed() is None:
+        install_first(world.ledger)
     return apply_plan(world.context(), plan, actions=world.action)
 
 
@@ -146,3 +148,25 @@ def again(world: World) -> Outcome:
 
 def failure() -> StepFailed:
     return StepFailed("it broke", code="S1-X01", hint="mend it")
+
+
+def test_what_would_be_taken_back_is_listed_and_nothing_is_done(world: World) -> None:
+    run(world, install())
+    plan = upgrade()
+    world.unknown.add(number_of(plan, "Roll", which=1))
+    run(world, plan)
+    operation = world.ledger.operations.unfinished()
+    assert operation
+    before = (list(world.effects), world.ledger.operations.head(), world.ledger.lock.holder())
+    items = list_take_back(world.context(), operation, actions=world.action)
+    numbers = [item.number for item in items]
+    assert numbers
+    assert numbers == sorted(numbers, reverse=True)
+    assert before == (
+        list(world.effects), world.ledger.operations.head(), world.ledger.lock.holder()
+    )  # fmt: skip
+    world.unknown.clear()
+    outcome = take_back(world.context(), operation, actions=world.action)
+    entries = world.ledger.operations.entries(outcome.operation)
+    undone = [e.step["number"] for e in entries if (e.direction, e.event) == ("undo", "done")]
+    assert undone == numbers

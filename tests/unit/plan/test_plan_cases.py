@@ -10,7 +10,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from s1ctl.errors import NoPath
-from s1ctl.release.graph import Leg, Node, choose_path
+from s1ctl.release.graph import Keys, Leg, Node, choose_path
+from s1ctl.release.manifest import Gate
 from s1ctl.shape import Value
 from s1ctl.strict_yaml import parse_yaml
 
@@ -21,6 +22,8 @@ class Release(Value):
     version: Version
     sources: SpecifierSet = field(name="from")
     stop: bool = False
+    dead_end: bool = False
+    gates: tuple[Gate, ...] = ()
     loaded: bool = True
     size: Annotated[int, Meta(ge=0)] = 0
 
@@ -30,18 +33,25 @@ class Release(Value):
             version=self.version,
             sources=self.sources,
             is_stop=self.stop,
+            is_dead_end=self.dead_end,
+            gates=self.gates,
             is_loaded=self.loaded,
             size_bytes=self.size,
         )
 
 
 class Case(Value):
-    """`path` and the words of its reasons, or `code` and the words of the refusal."""
+    """`path` and the words of its reasons, or `code` and the words of the refusal.
+
+    `passed` are the gates whose check passed, `accepted` those that somebody opens.
+    """
 
     title: str
     start: Version
     goal: Version
     releases: tuple[Release, ...]
+    passed: frozenset[str] = frozenset()
+    accepted: frozenset[str] = frozenset()
     path: tuple[Version, ...] = ()
     why: tuple[str, ...] = ()
     code: str | None = None
@@ -53,7 +63,8 @@ def read(file: Path) -> Case:
 
 
 def walk(case: Case, releases: tuple[Release, ...]) -> tuple[Leg, ...]:
-    return choose_path(case.start, case.goal, [release.node for release in releases])
+    keys = Keys(passed=case.passed, accepted=case.accepted)
+    return choose_path(case.start, case.goal, [r.node for r in releases], keys=keys)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -86,4 +97,4 @@ def test_a_case_ends_the_same_whatever_the_order_of_its_releases(file: Path) -> 
 
 
 def test_there_are_cases() -> None:
-    assert len(FILES) >= 12
+    assert len(FILES) >= 24

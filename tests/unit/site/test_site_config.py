@@ -1,5 +1,6 @@
 """The site file."""
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,21 @@ def test_a_site_holds_no_shared_values() -> None:
 def test_an_unknown_fact_is_an_entry_with_its_reason() -> None:
     facts = Facts(taken_at="2026-01-01T00:00:00Z", items={"cpu": Fact(error="no permission")})
     assert facts.items["cpu"].value is None
+
+
+def test_a_site_file_of_another_user_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = 12345 if path.stat().st_uid == 0 else path.stat().st_uid
+    os.chown(path, owner, -1)
+    monkeypatch.setattr("s1ctl.site.config.os.geteuid", lambda: owner + 1)
+    error = refusal(path)
+    assert error.code == "S1-U10"
+    assert "another user" in error.message
+
+
+def test_a_state_directory_that_depends_on_where_one_stands_is_refused(path: Path) -> None:
+    path.write_text(path.read_text() + "state_dir: state\n")
+    error = refusal(path)
+    assert error.code == "S1-U03"
+    assert "absolute" in error.message

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from s1ctl.errors import StepFailed
+from s1ctl.errors import InputOutputFailed, StepFailed
 from s1ctl.targets.traffic import Traffic, upstream_text
 
 OLD, NEW = ("10.0.0.2:80",), ("10.0.0.3:80", "10.0.0.5:80")
@@ -117,3 +117,22 @@ def test_workers_below_an_init_process_are_found(tmp_path: Path) -> None:
     traffic, slept = make_traffic(tmp_path, edges)
     traffic.switch("web", NEW, drain_s=30)
     assert not slept
+
+
+@pytest.mark.parametrize("broken", ["folder", "marker", "unmark"])
+def test_a_marker_that_cannot_be_kept_is_told_as_any_other_file(
+    tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    folder = tmp_path / "edge"
+    if broken == "folder":
+        folder.write_text("a file")
+    else:
+        name = {"marker": "write_file", "unmark": "sync_folder"}[broken]
+        monkeypatch.setattr(f"s1ctl.targets.traffic.{name}", fail)
+    traffic, _ = make_traffic(folder, Edges(one="takes"))
+    with pytest.raises(InputOutputFailed) as caught:
+        traffic.switch("web", NEW, drain_s=1)
+    assert caught.value.code == "S1-E15"

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from console.api import Api
 from console.columns import Base, EventColumns
+from sqlalchemy import false
+from sqlalchemy.orm import Mapped
 
 VERSION = "1.0.0"
 
@@ -13,6 +16,10 @@ class Event(EventColumns, Base):
     """A row of the events table."""
 
     __tablename__ = "events"
+    text: Mapped[str]
+
+
+UNFILLED = false()
 
 
 def values_of(*, key: UUID, level: int, text: str) -> dict[str, Any]:
@@ -34,3 +41,6 @@ def document_of(event: Event) -> dict[str, Any]:
 def conditions_of(_arguments: Mapping[str, str]) -> list[Any]:
     """Return what the query string asks of events."""
     return []
+
+
+APIS = (Api(version="v1", text="text", document_of=document_of),)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from console.api import Api
 from console.columns import Base, EventColumns
 from sqlalchemy import and_, or_
 from sqlalchemy.orm import Mapped
@@ -16,7 +17,11 @@ class Event(EventColumns, Base):
     """A row of the events table; `severity` is None until the row was filled in."""
 
     __tablename__ = "events"
+    text: Mapped[str]
     severity: Mapped[str | None]
+
+
+UNFILLED = Event.severity.is_(None)
 
 
 def severity_of(level: int) -> str:
@@ -47,4 +52,7 @@ def conditions_of(arguments: Mapping[str, str]) -> list[Any]:
     if wanted is None:
         return []
     level = Event.level >= HIGH_FROM if wanted == "high" else Event.level < HIGH_FROM
-    return [or_(Event.severity == wanted, and_(Event.severity.is_(None), level))]
+    return [or_(Event.severity == wanted, and_(UNFILLED, level))]
+
+
+APIS = (Api(version="v1", text="text", document_of=document_of),)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from console.database import Database
 from console.events import make_events
 from console.health import make_health
-from console.release import VERSION
+from console.release import APIS, VERSION
 
 log = logging.getLogger("console")
 QUIET = ("/health/", "/version")
@@ -21,7 +21,8 @@ def make_app(database: Database) -> Flask:
     app = Flask("console")
     app.config["MAX_CONTENT_LENGTH"] = 2**20
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.register_blueprint(make_events(database))
+    for api in APIS:
+        app.register_blueprint(make_events(database, api))
     app.register_blueprint(make_health(database))
     app.before_request(_start)
     app.after_request(_finish)

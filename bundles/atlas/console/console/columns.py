@@ -17,5 +17,4 @@ class EventColumns:
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     key: Mapped[UUID]
     level: Mapped[int]
-    text: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

@@ -43,5 +43,11 @@ def why_not_ready(database: Database) -> str | None:
     except gevent.Timeout:
         return f"the database did not answer in {READY_S:g} s"
     except SQLAlchemyError as error:
-        return f"the database cannot be used: {type(error).__name__}"
+        return f"the database: {_first_line(error)}"
     return None
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    """Return what the database itself said, without the query."""
+    said = str(getattr(error, "orig", "")).strip().splitlines()
+    return said[0] if said else type(error).__name__
