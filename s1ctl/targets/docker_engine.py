@@ -218,10 +218,14 @@ class Engine:
             except NotFound:
                 return
 
-    def join(self, network: str, container: str, *, aliases: Sequence[str]) -> None:
+    def join(
+        self, network: str, container: str, *, aliases: Sequence[str], address: str | None = None
+    ) -> None:
         """Connect a container to a further network, where it is known by `aliases`."""
         with translated(f"join network `{network}` with container", container):
-            self._api.connect_container_to_network(container, network, aliases=list(aliases))
+            self._api.connect_container_to_network(
+                container, network, aliases=list(aliases), ipv4_address=address
+            )
 
     def leave(self, network: str, container: str) -> None:
         """Disconnect a container from a network."""

@@ -6,6 +6,7 @@ from typing import Any
 from s1ctl.errors import InputOutputFailed
 from s1ctl.plan.steps import Instance
 from s1ctl.targets.docker_container import (
+    PREFIX,
     RELEASE,
     RESTART,
     ROLE,
@@ -18,6 +19,7 @@ from s1ctl.targets.docker_container import (
 )
 from s1ctl.targets.docker_engine import Engine
 
+TOLD = PREFIX + "subnet-told"
 STOPPED = ("created", "exited", "dead")
 State = dict[str, Any]
 
@@ -42,7 +44,8 @@ class SiteObjects:
         """Have the network of fixed addresses, and the one in which ready apps have names.
 
         Addresses that nobody fixed come from the last quarter of the subnet. The second network is
-        internal: joining it never changes the way to the outside.
+        internal: joining it never changes the way to the outside. A kill in between leaves it
+        missing, or as the engine made it, and the next call goes on.
         """
         found = self.find_network(self.network)
         if found is None:
@@ -54,8 +57,28 @@ class SiteObjects:
                 code="S1-E16",
                 hint="put the former subnet back into the site file",
             )
-        if self.find_network(self.services) is None:
+        self._ensure_services()
+
+    def _ensure_services(self) -> None:
+        """Have the second network in a subnet that the engine finds free, and then is told.
+
+        The engine fixes addresses only where the subnet was told. It gives a freed address to the
+        next container that comes, and a caller that has just asked for the former one's would
+        reach another unit.
+        """
+        found = self.find_network(self.services)
+        if found is not None and _is_told(found):
+            return
+        if found is None:
             self._engine.create_network(self.services, internal=True, labels=self.label)
+            found = self.find_network(self.services)
+        if found is None or found.get("Containers"):
+            return  # of a site that was made by an older s1ctl: addresses are as they come
+        subnet = ipaddress.IPv4Network(found["IPAM"]["Config"][0]["Subnet"])
+        self._engine.remove_network(self.services)
+        self._engine.create_network(
+            self.services, internal=True, ipam=_ipam(subnet), labels={**self.label, TOLD: "true"}
+        )
 
     def find_network(self, name: str) -> State | None:
         """Inspect a network of this site. Raises `InputOutputFailed` S1-E17 for a foreign one."""
@@ -76,7 +99,7 @@ class SiteObjects:
             return
         if joined:
             self._engine.leave(self.services, container)
-        self._engine.join(self.services, container, aliases=[unit])
+        self._join(found, container, [unit])
 
     # volumes
 
@@ -139,7 +162,7 @@ class SiteObjects:
         if is_stopped and is_joined:
             self._engine.leave(self.services, name)
         if found["Config"]["Labels"].get(ROLE) == "app" and (is_stopped or not is_joined):
-            self._engine.join(self.services, name, aliases=[])
+            self._join(found, name, [])
         if not is_stopped:
             return
         policy = found["Config"]["Labels"].get(RESTART, "unless-stopped")
@@ -166,6 +189,18 @@ class SiteObjects:
         """Say the last lines of a container's output, on one line."""
         return " | ".join(self._engine.tail(name, lines=5).splitlines())
 
+    def _join(self, found: State, name: str, aliases: list[str]) -> None:
+        """Connect an app to the second network, at the place that it has in the first."""
+        address = self._place(found["NetworkSettings"]["Networks"].get(self.network) or {})
+        self._engine.join(self.services, name, aliases=aliases, address=address)
+
+    def _place(self, endpoint: State) -> str | None:
+        fixed = (endpoint.get("IPAMConfig") or {}).get("IPv4Address")
+        first, second = self.find_network(self.network), self.find_network(self.services)
+        if fixed is None or first is None or second is None or not _is_told(second):
+            return None
+        return same_place(fixed, _subnet(first), _subnet(second))
+
     def _ours(
         self, noun: str, name: str, found: State | None, labels: dict[str, str] | None
     ) -> State | None:
@@ -176,6 +211,22 @@ class SiteObjects:
                 hint=f"look at it with `docker {noun} inspect {name}`, and rename or remove it",
             )
         return found
+
+
+def same_place(
+    address: str, first: ipaddress.IPv4Network, second: ipaddress.IPv4Network
+) -> str | None:
+    """Find the address with the same number in another subnet; None where that is too small."""
+    number = int(ipaddress.IPv4Address(address)) - int(first.network_address)
+    return str(second[number]) if number < second.num_addresses * 3 // 4 else None
+
+
+def _subnet(network: State) -> ipaddress.IPv4Network:
+    return ipaddress.IPv4Network(network["IPAM"]["Config"][0]["Subnet"])
+
+
+def _is_told(network: State) -> bool:
+    return TOLD in (network.get("Labels") or {})
 
 
 def _ipam(subnet: ipaddress.IPv4Network) -> State:

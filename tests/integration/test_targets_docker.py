@@ -345,3 +345,28 @@ def test_an_edge_with_published_ports_is_stopped_before_the_next_one_starts(worl
     assert world.target.probe_roll(step, new, SETTINGS) is Presence.PRESENT
     world.target.unroll(step, old, SETTINGS)
     assert world.ask("/edge/version") == "1.0.0"
+
+
+def test_an_app_has_a_fixed_address_among_its_peers_too_which_no_other_unit_gets(
+    world: World,
+) -> None:
+    old, new = world.release("1.0.0"), world.release("2.0.0")
+    web, _ = world.install(old, "1.0.0")
+    services = f"{world.site.name}-services"
+
+    def among_peers(container: str) -> str:
+        found = world.engine.container(container)["NetworkSettings"]["Networks"]
+        assert found[services]["IPAMConfig"]["IPv4Address"] == found[services]["IPAddress"]
+        return found[services]["IPAddress"]
+
+    first = among_peers(web.placements[0].container)
+    step = roll_of(world.place("web", new, "2.0.0", "b"), web)
+    world.target.roll(step, new, SETTINGS)
+    second = among_peers(step.to.placements[0].container)
+    assert first != second
+    assert [int(each.rpartition(".")[2]) for each in (first, second)] == [
+        int(str(placed.placements[0].address).rpartition(".")[2]) for placed in (web, step.to)
+    ]
+    world.target.prepare(new, SETTINGS, ())
+    world.target.unroll(step, old, SETTINGS)
+    assert among_peers(web.placements[0].container) == first

@@ -81,6 +81,7 @@ class Walks:
             tell=self.observe,
             interrupts=Interrupts(),
             release=lambda digest: self.releases[digest],
+            admitted=lambda digest: self.releases[digest],
             compose=lambda release: parse_compose(release.compose, name="compose.yaml"),
             pull_credentials=lambda: None,
             work_folder=lambda name: self.site.state / "work" / name,

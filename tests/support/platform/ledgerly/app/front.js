@@ -1,10 +1,13 @@
 "use strict";
-// The service behind the edge. It asks books, by name; a refused connection is tried once more.
+// The service behind the edge. It asks books, by name; a connection that is refused, or not made
+// within a second, is tried once more.
 const http = require("http");
 const { lookup } = require("dns").promises;
 const { serve } = require("./web");
 
-const NOT_SENT = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENOTFOUND", "EAI_AGAIN"]);
+const LATE = "NOT_CONNECTED";
+const CONNECT_MS = 1000;
+const NOT_SENT = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENOTFOUND", "EAI_AGAIN", LATE]);
 const TITLE = process.env.TITLE;
 
 async function books(method, path, value) {
@@ -29,6 +32,11 @@ function send(host, method, path, value) {
       let text = "";
       for await (const part of response) text += part;
       resolve([response.statusCode, JSON.parse(text)]);
+    });
+    request.on("socket", (socket) => {
+      const late = Object.assign(new Error("books does not take the connection"), { code: LATE });
+      const timer = setTimeout(() => request.destroy(late), CONNECT_MS);
+      for (const event of ["connect", "close"]) socket.once(event, () => clearTimeout(timer));
     });
     request.on("error", reject);
     request.on("timeout", () => request.destroy(new Error("books is slow")));
