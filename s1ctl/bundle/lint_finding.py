@@ -39,7 +39,7 @@ UNSEEN = (
     "no service migrates at its start, or asks for a certain revision of the schema",
     "each release runs on the expanded schema of the next one",
     "a lost connection to the database is one failed request, and is made anew",
-    "a refused connection to another service is tried once more",
+    "a call that another service has not begun is tried once more",
     "logs go to stdout, and have no secret in them",
     "the edge re-reads its upstreams on SIGHUP, and starts while that folder is empty",
     "the database takes connections from the site's network, with a password",
