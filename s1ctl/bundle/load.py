@@ -81,15 +81,16 @@ def load_bundle(
 ) -> LoadReport:
     """Bring the registry to hold all images of `bundle` under `prefix`, then store its release.
 
-    Each blob is sent once, straight from the bundle, and mounted elsewhere; then come manifests,
-    children first, then tags, then the store: a release in the store is whole in the registry.
+    Each blob is sent once, straight from the bundle, and mounted elsewhere; one that the registry
+    has is only read and proven. Then come manifests, children first, then tags, then the store: a
+    release in the store is whole in the registry, and every byte of its bundle was true.
     Killed at any point it leaves blobs and manifests that no tag names yet; again, it sends only
     what lacks. `notify` is called from the workers, one at a time.
     """
     started = clock()
     needs = make_needs(bundle.release, prefix)
     found = survey(needs, registry, workers=workers)
-    loading = _Loading(bundle, registry, found, total=found.bytes_lacking(needs), notify=notify)
+    loading = _Loading(bundle, registry, found, total=needs.unique_bytes, notify=notify)
     run_all(needs.blobs, loading.place_blob, workers=workers, setbacks=lambda: registry.setbacks)
     manifests = [need for need in needs.manifests if loading.is_wanted(need)]
     for manifest in manifests:
@@ -209,6 +210,7 @@ class _Loading:
         self._notify = notify
         self._total = total
         self._sent: dict[tuple[str, Digest], int] = {}
+        self._proven: dict[Digest, int] = {}
         self._filled: set[str] = set()
         self._lock = threading.Lock()
 
@@ -224,6 +226,8 @@ class _Loading:
     def place_blob(self, need: BlobNeed, stop: Stop) -> None:
         """Bring a blob into each repository that lacks it: sent to the first, else mounted."""
         sources = sorted(self._found.blobs[need.digest])
+        if sources:
+            self._prove(need, stop)
         for repository in self._found.lacking(need):
             stop.check()
             is_mounted = bool(sources) and self._registry.mount_blob(
@@ -238,6 +242,14 @@ class _Loading:
                 self.blobs_mounted += is_mounted
                 self.blobs_sent += not is_mounted
 
+    def _prove(self, need: BlobNeed, stop: Stop) -> None:
+        """Read a blob that is not sent: a bundle whose bytes lie must not be called good."""
+        for chunk in self._bundle.stream(need.digest):
+            stop.check()
+            with self._lock:
+                self._proven[need.digest] = self._proven.get(need.digest, 0) + len(chunk)
+                self._tell()
+
     def _send(self, repository: str, need: BlobNeed, stop: Stop) -> None:
         chunks = _Chunks(lambda: self._counted(repository, need, stop))
         self._registry.upload_blob(repository, need.digest, need.size, chunks)
@@ -249,14 +261,14 @@ class _Loading:
             stop.check()
             yield chunk
             sent += len(chunk)
-            self._tell(repository, need, sent)
+            with self._lock:
+                self._sent[repository, need.digest] = sent
+                self._tell()
 
-    def _tell(self, repository: str, need: BlobNeed, sent: int) -> None:
-        with self._lock:
-            self._sent[repository, need.digest] = sent
-            manifest = self._bundle.release.manifest
-            label = f"{manifest.product} {manifest.version}"
-            self._notify(Progress(label=label, done=self.bytes_sent, total=self._total))
+    def _tell(self) -> None:
+        label = self._bundle.release.manifest.title
+        done = self.bytes_sent + sum(self._proven.values())
+        self._notify(Progress(label=label, done=done, total=self._total))
 
     def _wait_until_there(self, repository: str, digest: Digest, stop: Stop) -> None:
         """Give a registry of several replicas a moment to know everywhere what it took."""

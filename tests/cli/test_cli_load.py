@@ -8,6 +8,7 @@ from s1ctl.ledger.ledger import open_ledger
 from s1ctl.ledger.store import ReleaseStore
 from s1ctl.oci.digest import Digest
 from tests.support.bundles import CHANNEL, PRODUCT, make_parts, make_vendor, write_bundle
+from tests.support.cases import CASES, outcome_of, stand_of
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,23 @@ def test_a_damaged_bundle_is_refused_and_nothing_is_sent(
     assert {request.method for request in registry.requests() if "manifests" in request.path} <= {
         "HEAD"
     }
+
+
+def test_a_damaged_bundle_is_refused_though_the_registry_has_all_its_blobs(
+    run, site, carried, registry, tmp_path
+) -> None:
+    damaged = tmp_path / "damaged.s1b"
+    raw = bytearray(carried[0].read_bytes())
+    raw[-30_000] ^= 1
+    damaged.write_bytes(raw)
+    run("load", carried[0])
+    before, asked = stand_of(tmp_path / "state"), len(registry.requests())
+    status, out, _ = run("load", damaged, "--output", "json")
+    error = json.loads(out)["error"]
+    assert outcome_of(status, {"error": error}) == CASES["bundle-layer-flipped-all-there"].outcome
+    assert "damaged.s1b" in error["message"]
+    assert stand_of(tmp_path / "state") == before
+    assert {request.method for request in registry.requests()[asked:]} <= {"GET", "HEAD"}
 
 
 def test_the_registrys_password_is_in_no_output_and_no_file_of_the_state(
