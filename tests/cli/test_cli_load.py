@@ -105,7 +105,6 @@ def test_a_damaged_bundle_is_refused_though_the_registry_has_all_its_blobs(
     run("load", carried[0])
     before, asked = stand_of(tmp_path / "state"), len(registry.requests())
     status, out, _ = run("load", damaged, "--output", "json")
-    error = json.loads(out)["error"]
     document = json.loads(out)
     assert outcome_of(status, document) == CASES["bundle-layer-flipped-all-there"].outcome
     assert "damaged.s1b" in document["error"]["message"]
