@@ -14,6 +14,7 @@ from s1ctl.ledger.operations import Operations
 from s1ctl.ledger.points import Points
 from s1ctl.ledger.releases import Releases
 from s1ctl.ledger.trust import TrustedRoots
+from s1ctl.ledger.waivers import Waivers
 
 NAME = "ledger.db"
 
@@ -29,6 +30,7 @@ class Ledger:
         self.operations = Operations(database)
         self.points = Points(database)
         self.backups = Backups(database)
+        self.waivers = Waivers(database)
         self.lock = Lock(database)
 
     def close(self) -> None:

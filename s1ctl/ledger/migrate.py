@@ -10,7 +10,7 @@ from s1ctl.errors import InputOutputFailed
 from s1ctl.files import sync_folder
 from s1ctl.ledger.connection import BUSY_TIMEOUT_MS, make_engine, translated
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def ensure_schema(path: Path) -> None:

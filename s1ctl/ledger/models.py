@@ -124,6 +124,18 @@ class BackupRow(Row):
     document: Mapped[str | None] = mapped_column(Text)
 
 
+class WaiverRow(Row):
+    """A failed check that somebody answers for; rows are only added, the newest counts."""
+
+    __tablename__ = "waivers"
+    __table_args__ = (Index(None, "release"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    release: Mapped[str] = mapped_column(Short)
+    check: Mapped[str] = mapped_column(Short)
+    document: Mapped[str] = mapped_column(Text)
+
+
 class LockRow(Row):
     """The site's lock, one row; `held` is None when it is free, `fence` only ever grows."""
 

@@ -37,7 +37,8 @@ def test_a_ledger_of_schema_1_keeps_all_it_knew_and_takes_backups(first: Path) -
         assert ledger.operations.verify_chain() is None
         assert ledger.backups.all() == ()
         assert ledger.backups.next_id() == "b0001"
-    assert (first / "ledger.db.before-2").exists()
+        assert ledger.waivers.all() == ()
+    assert (first / "ledger.db.before-3").exists()
 
 
 def test_a_plan_of_schema_1_is_still_read(first: Path) -> None:
@@ -55,4 +56,4 @@ def test_an_s1ctl_of_schema_1_refuses_what_this_one_wrote(
     with pytest.raises(InputOutputFailed) as caught:
         open_ledger(first)
     assert caught.value.code == "S1-I20"
-    assert "schema 2" in caught.value.message
+    assert "schema 3" in caught.value.message
