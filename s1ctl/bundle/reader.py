@@ -8,6 +8,7 @@ from typing import Self
 
 from s1ctl.bundle.archive import Member
 from s1ctl.bundle.closure import check_closure, check_lists
+from s1ctl.bundle.coherence import check_coherence
 from s1ctl.bundle.container import BundleFile, check_members, open_file, read_slot
 from s1ctl.errors import ContentsRefused
 from s1ctl.oci.digest import Digest
@@ -98,6 +99,7 @@ def _verify(file: BundleFile, trust: Trust) -> Bundle:
         if blob.kind != "oci-layer":
             blobs.read(blob.digest)
     check_closure(manifest, blobs.read)
+    check_coherence(manifest, blobs.read)
     release = VerifiedRelease(
         digest=digest,
         manifest=manifest,

@@ -244,6 +244,5 @@ def _check_order(lineage: Sequence[Migration], folder: Path) -> None:
 
 
 def _refuse(name: str, line: int, message: str, code: str) -> ContentsRefused:
-    return ContentsRefused(
-        f"{name}:{line}: {message}", code=code, hint=f"run `s1ctl explain {code}`"
-    )
+    text = f"{name}:{line}: {message[:300]}".encode("unicode_escape").decode("ascii")
+    return ContentsRefused(text, code=code, hint=f"run `s1ctl explain {code}`")

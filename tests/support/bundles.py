@@ -139,17 +139,7 @@ def make_parts(
     )
     compose = shelf.put("compose", compose_yaml(images), "compose.yaml")
     revisions = tuple(
-        Revision(
-            id=f"000{number}",
-            phase="expand",
-            release=Version("1.0.0"),
-            digest=shelf.put(
-                "migration",
-                f'revision = "000{number}"\n'.encode(),
-                f"migrations/console/000{number}.py",
-            ),
-        )
-        for number in (1, 2)
+        put_revision(shelf, name, parent) for name, parent in (("0001", None), ("0002", "0001"))
     )
     manifest = ReleaseManifest(
         schema=1,
@@ -175,6 +165,25 @@ def make_parts(
         upgrade=UpgradeRules(sources=SpecifierSet("<" + version)),
     )
     return Parts(manifest=manifest, blobs=shelf.blobs)
+
+
+def put_revision(shelf: Shelf, name: str, parent: str | None, *, more: str = "") -> Revision:
+    """Put a migration on the shelf."""
+    path = f"migrations/console/{name}.py"
+    return Revision(
+        id=name,
+        phase="expand",
+        release=Version("1.0.0"),
+        digest=shelf.put("migration", migration_py(name, parent) + more.encode(), path),
+    )
+
+
+def migration_py(name: str, parent: str | None) -> bytes:
+    """Write a migration that adds nothing."""
+    return (
+        f'revision = "{name}"\ndown_revision = {parent!r}\nphase = "expand"\n'
+        'release = "1.0.0"\n\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n'
+    ).encode()
 
 
 def make_unit(name: str, compose: Digest) -> Unit:
