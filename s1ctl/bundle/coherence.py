@@ -41,8 +41,9 @@ def _check_services(manifest: ReleaseManifest, compose: ComposeFile) -> None:
                 code="S1-C32",
                 hint=ASK,
             )
-    made = (*make_units(compose, manifest.compose), *make_jobs(compose, manifest.compose))
-    said = (*manifest.units, *manifest.jobs)
+    source = manifest.compose
+    made: tuple[Unit | Job, ...] = (*make_units(compose, source), *make_jobs(compose, source))
+    said: tuple[Unit | Job, ...] = (*manifest.units, *manifest.jobs)
     differing = set(map(_essence, made)) ^ set(map(_essence, said))
     if differing:
         name = min(differing)[0]
