@@ -4,6 +4,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from s1ctl.errors import InputOutputFailed
+
 
 def record(log_file: Path, bug: BaseException) -> str:
     """Append the exception to the log; make the line for the operator."""
@@ -17,3 +19,14 @@ def record(log_file: Path, bug: BaseException) -> str:
     except OSError:
         return f"{text}bug: s1ctl met a `{name}`, and `{log_file}` cannot be written"
     return f"bug: s1ctl met a `{name}`; please send `{log_file}` to the maintainers"
+
+
+def untold(log_file: Path, error: OSError) -> InputOutputFailed:
+    """Make a refusal of a failure of the system that nobody expected there; it is logged whole."""
+    record(log_file, error)
+    place = f"`{error.filename}`: " if error.filename is not None else ""
+    return InputOutputFailed(
+        f"{place}{error.strerror or error}",
+        code="S1-I94",
+        hint=f"mend that, then repeat; where it came up is in `{log_file}`",
+    )

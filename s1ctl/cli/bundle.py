@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s1ctl.cli import context, passphrase
+from s1ctl.cli.exit_codes import NOT_READY, ONLY_WARNINGS
 from s1ctl.cli.key import refuse_to_replace
 from s1ctl.cli.trust import read_root
 from s1ctl.errors import UsageError
@@ -13,7 +14,6 @@ from s1ctl.errors import UsageError
 if TYPE_CHECKING:
     from s1ctl.trust.root import Trust
 
-LINT_FAILED, ONLY_WARNINGS = 3, 4
 app = typer.Typer(help="Build, lint, sign, verify and look into bundles.")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")]
 Key = Annotated[Path | None, typer.Option(metavar="FILE", help="The private key to sign with.")]
@@ -137,7 +137,7 @@ def lint(
 
     here = context.of(line)
     report = look(file, here.environment)
-    code = LINT_FAILED if report.errors else ONLY_WARNINGS if strict and report.warnings else 0
+    code = NOT_READY if report.errors else ONLY_WARNINGS if strict and report.warnings else 0
     here.output.result(
         bundle_text.describe_lint(report), bundle_text.lint_document(report, exit_=code)
     )

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,8 @@ class Here:
         """What shows progress."""
         from s1ctl.cli.progress import ProgressLine
 
-        return ProgressLine(sys.stderr, is_terminal=sys.stderr.isatty())
+        is_moving = sys.stderr.isatty() and self.environment.get("TERM") != "dumb"
+        return ProgressLine(sys.stderr, is_terminal=is_moving, is_silent=self.output.is_quiet)
 
     @cached_property
     def ledger(self) -> "Ledger":
@@ -99,6 +101,7 @@ class Here:
     @cached_property
     def registry(self) -> "Registry":
         """The site's private registry; nothing is asked of it yet."""
+        from s1ctl.oci.proxy import Proxies
         from s1ctl.oci.registry import Registry
 
         access = self.site.registry
@@ -107,6 +110,7 @@ class Here:
             ca=Path(access.ca) if access.ca else None,
             user=access.user,
             password=access.password.resolve(self.environment) if access.password else None,
+            proxies=Proxies.of(self.environment),
         )
 
     def confirm(self, question: str, *, is_yes: bool) -> bool:
@@ -114,7 +118,14 @@ class Here:
         if is_yes:
             return True
         self.require_terminal("`--yes`")
-        return typer.confirm(question, err=True)
+        try:
+            is_agreed = typer.confirm(question, err=True)
+        except typer.Abort:
+            self.output.say("\ninterrupted at the question: nothing was changed", is_vital=True)
+            raise
+        if not is_agreed:
+            self.output.say("not agreed: nothing was changed", is_vital=True)
+        return is_agreed
 
     def require_terminal(self, option: str) -> None:
         """Raise `UsageError` S1-U81 where nobody can be asked; `option` says it without asking."""
@@ -129,8 +140,18 @@ class Here:
         """End a line of progress that still moves."""
         line = self.__dict__.get("notify")
         if line:
-            line.close()
+            with suppress(OSError):
+                line.close()
 
     def _user_folder(self, variable: str, usual: str) -> Path:
         given = self.environment.get(variable)
-        return Path(given) if given else Path.home() / usual
+        if given:
+            return Path(given)
+        try:
+            return Path.home() / usual
+        except RuntimeError:
+            raise UsageError(
+                f"neither `HOME` nor `{variable}` is set, and user {os.geteuid()} has no home",
+                code="S1-U89",
+                hint="name the site file: `s1ctl status --site FILE`",
+            ) from None

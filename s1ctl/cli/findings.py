@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, get_args
 
-from s1ctl.cli.output import table
+from s1ctl.cli.output import table, width
 from s1ctl.cli.progress import size
 
 if TYPE_CHECKING:
     from s1ctl.preflight.check import Check
     from s1ctl.preflight.finding import Finding, Required
 
-WIDTH = 80
 INDENT = " " * 7
 QUIET = ("pass", "skip")
 LOUD = ("warn", "error", "fail")
@@ -85,7 +84,7 @@ def _wrapped(first: str, text: str) -> list[str]:
     """Wrap at 80 columns; a word that is longer, such as a path, stays whole."""
     return textwrap.wrap(
         text,
-        WIDTH,
+        width(),
         initial_indent=first,
         subsequent_indent=" " * len(first),
         break_long_words=False,

@@ -9,14 +9,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from s1ctl.cli import bug, context
-from s1ctl.cli.exit_codes import BUG, INTERRUPTED, exit_code
+from s1ctl.cli import bug, context, streams
+from s1ctl.cli.exit_codes import BUG, DONE, INTERRUPTED, IO_FAILED, exit_code
 from s1ctl.cli.output import Output
 from s1ctl.cli.verbs import add_verbs
-from s1ctl.errors import S1Error, UsageError
+from s1ctl.errors import InputOutputFailed, S1Error, UsageError
+from s1ctl.operation.interrupt import obey_signals
 
 GLOBAL = ("--site", "--output")
-EPILOG = "Global options, anywhere on the line: --site FILE, --output text|json."
+STOPPED = "interrupted: what was begun is left out, and the same command may be run again"
+FLAGS = ("--quiet", "--verbose")
+EPILOG = (
+    "Global options, anywhere on the line: --site FILE, --output text|json, --quiet, --verbose."
+)
 
 app = typer.Typer(
     name="s1ctl",
@@ -30,33 +35,48 @@ add_verbs(app)
 
 def run() -> None:
     """Run as a program."""
+    streams.prepare()
+    obey_signals()
     sys.exit(main(sys.argv[1:]))
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and say the exit code; results go to stdout, the rest to stderr."""
     line = ordered(argv)
-    output = Output(is_json=_wants_json(line), has_colour=_has_colour())
+    output = Output(
+        is_json=_wants_json(line),
+        has_colour=_has_colour(),
+        is_quiet="--quiet" in _options(line),
+        is_verbose="--verbose" in _options(line),
+    )
     here = context.Here(output=output, environment=os.environ)
     try:
-        return _run(line, here)
+        with output.requests_told():
+            return _run(line, here)
     except S1Error as error:
-        code = exit_code(error)
-        here.close()
-        output.error(error, code)
-        return code
+        return _refused(here, error)
     except KeyboardInterrupt:
-        output.say("interrupted")
+        here.close()
+        here.output.say(STOPPED, is_vital=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; nobody is left to tell.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
-        return BUG
+    except OSError as error:
+        return _refused(here, bug.untold(here.log_file, error))
     except Exception as error:  # noqa: BLE001 - whatever is not an S1Error is our bug, and is logged whole
-        output.say(bug.record(here.log_file, error))
+        output.say(bug.record(here.log_file, error), is_vital=True)
         return BUG
     finally:
         here.close()
+
+
+def _refused(here: context.Here, error: S1Error) -> int:
+    """Tell a refusal; where stdout takes nothing, its text goes to stderr alone."""
+    here.close()
+    code = exit_code(error)
+    try:
+        here.output.error(error, code)
+    except InputOutputFailed:
+        here.output.error_text(error)
+    return code
 
 
 def ordered(argv: Sequence[str]) -> list[str]:
@@ -70,6 +90,8 @@ def ordered(argv: Sequence[str]) -> list[str]:
             rest += [item, *items]
         elif name in GLOBAL:
             front += [name, value if "=" in item else next(items, "")]
+        elif item in FLAGS:
+            front.append(item)
         else:
             rest.append(item)
     return front + (rest or ["--help"])
@@ -84,9 +106,13 @@ def _run(line: list[str], here: context.Here) -> int:
             code="S1-U80",
             hint=f"run `{_help_for(error)}`",
         ) from None
-    except typer.Abort:
+    except typer.Abort as end:
+        if isinstance(end.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         return INTERRUPTED
-    return code if isinstance(code, int) else 0
+    except SystemExit as end:  # how its help ends where nobody reads any more
+        return IO_FAILED if end.code else DONE
+    return code if isinstance(code, int) else DONE
 
 
 def _help_for(error: typer.TyperException) -> str:
@@ -98,8 +124,13 @@ def _wants_json(line: list[str]) -> bool:
     return "json" in (b for a, b in pairwise(line) if a == "--output")
 
 
+def _options(line: list[str]) -> list[str]:
+    return line[: line.index("--")] if "--" in line else line
+
+
 def _has_colour() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not is_plain
 
 
 def _version(wanted: bool) -> None:
@@ -113,16 +144,25 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def begin(
     line: typer.Context,
+    *,
     site: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The site file.", envvar="S1CTL_SITE")
     ] = None,
     output: Annotated[  # noqa: ARG001 - `main` reads it, since errors need it too
         Literal["text", "json"], typer.Option(help="How the result is written.")
     ] = "text",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Only the result, questions and errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also each step's details, and each request.")
+    ] = False,
     version: Annotated[  # noqa: ARG001
         bool,
         typer.Option("--version", help="Say the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
     """Install and upgrade self-hosted platforms at sites with no network to the outside."""
+    if quiet and verbose:
+        raise typer.BadParameter("`--quiet` and `--verbose` exclude each other")
     context.of(line).site_option = site

@@ -5,7 +5,7 @@ from typing import Any
 
 from s1ctl.cli import bug
 from s1ctl.cli.context import Here
-from s1ctl.cli.exit_codes import INTERRUPTED, exit_code
+from s1ctl.cli.exit_codes import INTERRUPTED, PAUSED, TAKEN_BACK, exit_code
 from s1ctl.cli.output import error_document, unheard
 from s1ctl.cli.progress import duration
 from s1ctl.errors import S1Error
@@ -13,8 +13,6 @@ from s1ctl.operation.loss import Loss
 from s1ctl.operation.outcome import Outcome
 from s1ctl.operation.run import log_file
 from s1ctl.shape import plain
-
-TAKEN_BACK, PAUSED = 30, 31
 
 
 def report(here: Here, outcome: Outcome, *, is_way_back: bool = False) -> int:

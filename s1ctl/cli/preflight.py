@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from s1ctl.cli import context
+from s1ctl.cli.exit_codes import NOT_EVALUATED, NOT_READY, ONLY_WARNINGS
 
 if TYPE_CHECKING:
     from s1ctl.ledger.ledger import Ledger
     from s1ctl.oci.digest import Digest
     from s1ctl.preflight.finding import Finding
 
-FAILED, ONLY_WARNINGS, NOT_EVALUATED = 3, 4, 5
 SCHEMA = 1
 
 
@@ -63,7 +63,7 @@ def code_of(findings: "tuple[Finding, ...]", *, is_strict: bool) -> int:
     """Say the exit code: 3 wins over 5, and both over 4."""
     blocking = {one.outcome for one in findings if one.severity == "blocking"}
     if "fail" in blocking:
-        return FAILED
+        return NOT_READY
     if "error" in blocking:
         return NOT_EVALUATED
     is_warned = any(one.outcome in {"warn", "fail", "error"} for one in findings)

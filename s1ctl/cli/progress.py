@@ -29,10 +29,16 @@ class ProgressLine:
     """
 
     def __init__(
-        self, stream: TextIO, *, is_terminal: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO,
+        *,
+        is_terminal: bool,
+        is_silent: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
         self._is_terminal = is_terminal
+        self._is_silent = is_silent
         self._clock = clock
         self._tracks: dict[tuple[str, int | str], _Track] = {}
         self._is_open = False
@@ -41,6 +47,8 @@ class ProgressLine:
 
     def __call__(self, progress: Progress) -> None:
         """Show a state of progress, unless one was shown a moment ago."""
+        if self._is_silent:
+            return
         now = self._clock()
         key = (progress.unit, progress.total or progress.label)
         is_new = key not in self._tracks

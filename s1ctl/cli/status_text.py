@@ -5,7 +5,7 @@ import textwrap
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from s1ctl.cli.output import table
+from s1ctl.cli.output import table, width
 from s1ctl.cli.progress import duration, size
 from s1ctl.cli.status import cause_of, operation_document, way_of
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from s1ctl.operation.condition import Condition
 
 SCHEMA = 1
-WIDTH = 80
 LABEL = 11
 SPACE = "\N{NO-BREAK SPACE}"
 ENDS = {
@@ -69,7 +68,7 @@ def _said(label: str, text: str, todo: str = "") -> list[str]:
     whole = re.sub("`[^`]*`", lambda found: found[0].replace(" ", SPACE), text)
     lines = textwrap.wrap(
         whole,
-        WIDTH,
+        width(),
         initial_indent=f"{label:<{LABEL}}",
         subsequent_indent=" " * LABEL,
         break_long_words=False,

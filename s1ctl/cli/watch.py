@@ -80,6 +80,9 @@ class _Watcher:
     def _lines(self, event: Event) -> list[str]:
         label = f"{event.number:>3}/{event.total}"
         back = "take back: " if event.direction == "undo" else ""
+        if event.event == "hook":
+            fault = (event.record or {}).get("fault")
+            return [f"warning: {printable(event.text)}" if fault else printable(event.text)]
         if event.event == "opened":
             return [f"operation {event.operation}: {event.text}"]
         if event.event == "intent":
@@ -88,13 +91,18 @@ class _Watcher:
                 self._here.notify(
                     Progress(label=f"{label}  {back}{event.text}", done=0, total=0, unit="steps")
                 )
-            return []
+            return [f"{label}  {back}begin: {event.text}"] if self._is_verbose else []
+        more = [f"         record: {_json(event)}"] if self._is_verbose and event.record else []
         if event.event == "failed":
-            return [f"{label}  {back}failed{self._took(event)}: {printable(event.text)}"]
+            return [f"{label}  {back}failed{self._took(event)}: {printable(event.text)}", *more]
         if event.event == "done":
             found = " (was there)" if (event.record or {}).get("found") else ""
-            return [f"{label}  {back}{event.text}{found or self._took(event)}"]
+            return [f"{label}  {back}{event.text}{found or self._took(event)}", *more]
         return []
+
+    @property
+    def _is_verbose(self) -> bool:
+        return self._here.output.is_verbose
 
     def _took(self, event: Event) -> str:
         began = self._began.pop(event.number, None)
@@ -109,6 +117,10 @@ class _Watcher:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._log = (folder / f"{event.operation}.ndjson").open("ab")
         return self._log
+
+
+def _json(event: Event) -> str:
+    return canonical_json(plain(event.record)).decode("utf-8")
 
 
 def _write(file: IO[bytes] | None, raw: bytes) -> None:
