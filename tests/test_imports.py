@@ -39,7 +39,7 @@ BORDERS = {
     "rich": r"cli/",
     "click": r"(?!)",
     "docker": r"targets/docker\w*\.py|preflight/engine\.py",
-    "urllib3": r"oci/wire\.py|targets/asking\.py",
+    "urllib3": r"oci/(wire|pools)\.py|targets/asking\.py",
     "requests": r"targets/docker\w*\.py|preflight/engine\.py",
     "sqlalchemy": r"ledger/|database/|preflight/postgresql\.py",
     "alembic": r"ledger/|database/",
@@ -47,7 +47,7 @@ BORDERS = {
     "sqlite3": r"ledger/",
     "yaml": r"strict_yaml\.py",
     "jinja2": r"report/|cli/init\.py",
-    "cryptography": r"trust/keys\.py",
+    "cryptography": r"trust/keys\.py|preflight/certificates\.py",
 }
 SPEAKERS = {"print", "input", "breakpoint"}
 UNPACKERS = {"extractall", "unpack_archive"}

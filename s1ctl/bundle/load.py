@@ -42,6 +42,14 @@ class MovedTag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """An image's manifest that was there without some of what it names, so that no pull worked."""
+
+    name: str
+    missing: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
     """What a load would do; `there_bytes` are those of blobs that the registry can mount or has."""
 
@@ -53,6 +61,7 @@ class LoadPlan:
     manifests: int
     tags: tuple[str, ...]
     moved_tags: tuple[MovedTag, ...]
+    repairs: tuple[Repair, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,7 @@ class LoadReport:
     manifests_sent: int
     tags: tuple[str, ...]
     moved_tags: tuple[MovedTag, ...]
+    repairs: tuple[Repair, ...]
     seconds: float
 
 
@@ -109,6 +119,7 @@ def load_bundle(
         manifests_sent=len(manifests),
         tags=tuple(map(str, needs.tags)),
         moved_tags=found.moved_tags(needs),
+        repairs=found.repairs(needs),
         seconds=clock() - started,
     )
 
@@ -129,6 +140,7 @@ def plan_load(
         manifests=sum(1 for need in needs.manifests if not found.has(need)),
         tags=tuple(map(str, needs.tags)),
         moved_tags=found.moved_tags(needs),
+        repairs=found.repairs(needs),
     )
 
 
@@ -162,6 +174,19 @@ class Found:
             for need in needs.tags
             if (was := self.tagged(need)) is not None and was != need.manifest.digest
         )
+
+    def repairs(self, needs: Needs) -> tuple[Repair, ...]:
+        """List the manifests that were there with something missing behind them."""
+        return tuple(
+            Repair(name=str(need), missing=missing)
+            for need in needs.manifests
+            if self.has(need) and (missing := self._missing(need))
+        )
+
+    def _missing(self, need: ManifestNeed) -> tuple[Digest, ...]:
+        at = need.repository
+        blobs = [digest for digest in need.blobs if at not in self.blobs[digest]]
+        return *blobs, *(one for one in need.children if self.manifests[at, one] != one)
 
 
 def survey(needs: Needs, registry: Registry, *, workers: int) -> Found:

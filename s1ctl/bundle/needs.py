@@ -21,12 +21,17 @@ class BlobNeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestNeed:
-    """A manifest or index in a repository."""
+    """A manifest or index in a repository, and the blobs and manifests that it names."""
 
     repository: str
     digest: Digest
     media_type: str
+    blobs: tuple[Digest, ...]
+    children: tuple[Digest, ...]
     raw: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.repository}@{self.digest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +94,18 @@ def _walk(
         return
     raw = release.small(digest)
     document = parse_manifest(raw, media_type)
-    if isinstance(document, Index):
-        for child in document.manifests:
-            yield from _walk(release, repository, (child.digest, child.media_type), manifests)
-    need = ManifestNeed(repository=repository, digest=digest, media_type=media_type, raw=raw)
+    children = document.manifests if isinstance(document, Index) else ()
+    for child in children:
+        yield from _walk(release, repository, (child.digest, child.media_type), manifests)
+    blobs = () if isinstance(document, Index) else document.descriptors
+    need = ManifestNeed(
+        repository=repository,
+        digest=digest,
+        media_type=media_type,
+        blobs=tuple(blob.digest for blob in blobs),
+        children=tuple(child.digest for child in children),
+        raw=raw,
+    )
     manifests[repository, digest] = need
     yield need
 

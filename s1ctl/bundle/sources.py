@@ -10,6 +10,7 @@ from s1ctl.errors import InputOutputFailed
 from s1ctl.oci.digest import Digest
 from s1ctl.oci.layout import Layout
 from s1ctl.oci.manifest import Descriptor
+from s1ctl.oci.proxy import Proxies
 from s1ctl.oci.registry import Registry
 
 CHUNK_BYTES = 1 << 20
@@ -58,6 +59,7 @@ def _open_registry(
         ca=recipe.resolve(image.ca) if image.ca else None,
         user=image.user,
         password=image.password.resolve(environment) if image.password else None,
+        proxies=Proxies.of(environment),
     )
     return RegistrySource(
         registry=registry,

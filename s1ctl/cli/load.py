@@ -10,7 +10,7 @@ from s1ctl.cli import context
 from s1ctl.cli.progress import duration, size
 
 if TYPE_CHECKING:
-    from s1ctl.bundle.load import LoadPlan, LoadReport, MovedTag
+    from s1ctl.bundle.load import LoadPlan, LoadReport, MovedTag, Repair
     from s1ctl.bundle.reader import Bundle
 
 Documents = list[dict[str, Any]]
@@ -83,6 +83,7 @@ def _describe_report(bundle: "Bundle", report: "LoadReport") -> list[str]:
         f"  sent {sent} ({others}), in {duration(report.seconds)}",
         f"  tags {', '.join(report.tags)}",
         *_describe_moved(report.moved_tags),
+        *_describe_repairs(report.repairs, "repaired"),
     ]
 
 
@@ -93,11 +94,19 @@ def _describe_plan(bundle: "Bundle", plan: "LoadPlan") -> list[str]:
         f"  {to_send} to send; {plan.blobs_there} of {plan.blobs} blobs are there",
         f"  tags {', '.join(plan.tags)}",
         *_describe_moved(plan.moved_tags),
+        *_describe_repairs(plan.repairs, "to repair"),
     ]
 
 
 def _describe_moved(tags: "tuple[MovedTag, ...]") -> list[str]:
     return [f"  warning: tag {tag.name} named {tag.was} before" for tag in tags]
+
+
+def _describe_repairs(repairs: "tuple[Repair, ...]", verb: str) -> list[str]:
+    return [
+        f"  {verb}: {one.name} was there, but not what it names: {', '.join(one.missing)}"
+        for one in repairs
+    ]
 
 
 def _name(bundle: "Bundle") -> str:

@@ -1,6 +1,7 @@
 """Errors for a registry that does not answer, one for each cause that needs its own remedy."""
 
 import ssl
+from pathlib import Path
 
 from s1ctl.errors import InputOutputFailed
 from s1ctl.oci.retry import TemporarilyFailed
@@ -28,6 +29,49 @@ def unreachable(host: str, reason: str) -> InputOutputFailed:
         code="S1-R02",
         hint="start the registry, or correct `registry.url` in the site file",
     )
+
+
+def gone(failed: InputOutputFailed) -> TemporarilyFailed:
+    """Make of an error the one for a registry that answered a moment ago, and may again."""
+    return TemporarilyFailed(
+        f"{failed.message}, though it answered a moment ago",
+        code=failed.code,
+        hint="start the registry, then run the command again: only what lacks is sent",
+    )
+
+
+def no_proxy_there(host: str, proxy: object, reason: str) -> InputOutputFailed:
+    """Make the error for a proxy that does not take our connection."""
+    return InputOutputFailed(
+        f"the proxy {proxy}, which is to lead to `{host}`, cannot be reached: {escaped(reason)}",
+        code="S1-R26",
+        hint=f"correct the variable, or go straight: `export NO_PROXY={_name(host)}`",
+    )
+
+
+def not_led_on(host: str, proxy: object, status: int, reason: str) -> InputOutputFailed:
+    """Make the error for what a proxy answers in place of leading on."""
+    if status == 407:
+        return no_entry(host, proxy)
+    return InputOutputFailed(
+        f"the proxy {proxy} does not lead to `{host}`: it answers {status} {escaped(reason)}",
+        code="S1-R27",
+        hint=f"allow it there, or go straight: `export NO_PROXY={_name(host)}`",
+    )
+
+
+def no_entry(host: str, proxy: object) -> InputOutputFailed:
+    """Make the error for a proxy that wants a user and a password, or others."""
+    return InputOutputFailed(
+        f"the proxy {proxy}, which is to lead to `{host}`, does not let us in (407)",
+        code="S1-R27",
+        hint="write its user into the variable, `http://USER:PASSWORD@HOST:PORT`,"
+        f" or go straight: `export NO_PROXY={_name(host)}`",
+    )
+
+
+def _name(host: str) -> str:
+    return host.rpartition(":")[0] if ":" in host else host
 
 
 def timed_out(host: str, deadline: str) -> TemporarilyFailed:
@@ -66,10 +110,10 @@ def nonsense(host: str, what: str) -> InputOutputFailed:
     )
 
 
-def tls_failed(host: str, error: BaseException) -> InputOutputFailed:
+def tls_failed(host: str, error: BaseException, ca: Path | None = None) -> InputOutputFailed:
     """Make the error for a TLS connection that was not made, or ended too early."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _unverified(host, error)
+        return _unverified(host, error, ca)
     if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
         return InputOutputFailed(
             f"`{host}` answers in plain HTTP where TLS was expected",
@@ -85,23 +129,29 @@ def tls_failed(host: str, error: BaseException) -> InputOutputFailed:
     )
 
 
-def _unverified(host: str, error: ssl.SSLCertVerificationError) -> InputOutputFailed:
+def _unverified(
+    host: str, error: ssl.SSLCertVerificationError, ca: Path | None
+) -> InputOutputFailed:
+    look = f"`openssl s_client -connect {host} </dev/null | openssl x509 -noout"
     if error.verify_code in _UNKNOWN_ISSUER:
+        known = f"none of the authorities in `{ca}`" if ca else "no authority that this host knows"
         return InputOutputFailed(
-            f"the certificate of `{host}` is signed by nobody known here",
+            f"the certificate of `{host}` is signed by {known}",
             code="S1-R03",
-            hint="name the file with the authority's certificate as `registry.ca` in the site file",
+            hint="name the file with its authority's certificate as `registry.ca` in the site file;"
+            f" {look} -issuer` says who signed it",
         )
     if error.verify_code in _OTHER_NAME:
         return InputOutputFailed(
             f"the certificate of `{host}` is for another name",
             code="S1-R04",
-            hint="write a name from the certificate in `registry.url`, or have it issued anew",
+            hint="write one of its names in `registry.url`, or have it issued anew;"
+            f" {look} -ext subjectAltName` says them",
         )
     return InputOutputFailed(
         f"the certificate of `{host}` is refused: {escaped(error.verify_message)}",
         code="S1-R17",
-        hint="check its dates, and the clock of this host",
+        hint=f"set the clock of this host, or have it issued anew; {look} -dates` says its dates",
     )
 
 

@@ -5,19 +5,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from s1ctl.errors import ContentsRefused, InputOutputFailed
 from s1ctl.oci import cause
+from s1ctl.oci.call import Call, Deadlines, Revealable
 from s1ctl.oci.digest import Digest
 from s1ctl.oci.manifest import INDEX_TYPES, MANIFEST_TYPES, MAX_BYTES
+from s1ctl.oci.proxy import STRAIGHT, Proxies
 from s1ctl.oci.reference import check_repository, check_tag
 from s1ctl.oci.refusal import Answer
 from s1ctl.oci.retry import Patience
-from s1ctl.oci.wire import Call, Deadlines, Revealable, Wire
+from s1ctl.oci.wire import Wire
 
 MAX_SMALL_BYTES = 16 << 20
+ANY_STATUS = set(range(200, 600))
 BREAK_S = 0.3  # a registry that still digests a broken PUT would write after the DELETE
 ACCEPT = {"Accept": ", ".join(sorted(MANIFEST_TYPES | INDEX_TYPES))}
 
@@ -26,9 +31,9 @@ class Registry:
     """The registry at `https://HOST:PORT`; safe to use from several threads.
 
     `ca` is a file of certificates that replaces the system's; a path in `url` is left out, it
-    prefixes repositories. Proxies named in the environment (`HTTP_PROXY`) are not used: the
-    registry is the site's own. What may pass by itself is tried again within `patience`; every
-    method raises `InputOutputFailed` S1-R.. by cause.
+    prefixes repositories. `proxies` lead to it or not; the environment is never read here. What
+    may pass by itself is tried again within `patience`; every method raises `InputOutputFailed`
+    S1-R.. by cause.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Registry:
         ca: Path | None = None,
         user: str | None = None,
         password: Revealable | None = None,
+        proxies: Proxies = STRAIGHT,
         deadlines: Deadlines | None = None,
         patience: Patience | None = None,
         pause: Callable[[float], object] = time.sleep,
@@ -49,6 +55,7 @@ class Registry:
             ca=ca,
             user=user,
             password=password,
+            proxies=proxies,
             deadlines=deadlines or Deadlines(),
             patience=patience or Patience(),
             pause=pause,
@@ -58,6 +65,11 @@ class Registry:
     def setbacks(self) -> int:
         """How often something failed so far that may pass by itself: busy, timed out, broken."""
         return self._wire.setbacks
+
+    @property
+    def way(self) -> str:
+        """Say through which proxy it is asked, to be put behind a sentence; empty: through none."""
+        return f", through the proxy {self._wire.proxy}" if self._wire.proxy else ""
 
     def ping(self) -> str:
         """Ask whether this is a registry that lets us in; say how: `none`, `basic` or `bearer`."""
@@ -72,10 +84,26 @@ class Registry:
             )
         return self._wire.scheme
 
+    def date(self) -> datetime | None:
+        """Ask once for the registry's own time, let in or not; None where it says none."""
+        answer = self._wire.ask_once(self._call("GET", "/v2/"), hoped=ANY_STATUS)
+        try:
+            said = parsedate_to_datetime(answer.headers.get("Date", ""))
+        except ValueError:
+            return None
+        return said if said.tzinfo else said.replace(tzinfo=UTC)
+
     def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Ask whether `repository` holds the blob."""
+        """Ask whether `repository` holds the blob.
+
+        A registry whose disk was full may know a blob by an empty link, and answer 500 for it
+        from then on; it is not there, and sending it mends the link.
+        """
         call = self._call("HEAD", _blob_path(repository, digest), _pull(repository))
-        answer = self._wire.ask(call, hoped={200, 404})
+        answer = self._wire.ask_a_little(call, hoped={200, 404}, at_last={500})
+        return self._has(answer, digest)
+
+    def _has(self, answer: Answer, digest: Digest) -> bool:
         return answer.status == 200 and self._digest_said(answer) in {digest, None}
 
     def mount_blob(self, repository: str, digest: Digest, source: str) -> bool:
@@ -97,9 +125,11 @@ class Registry:
         is sent only after `chunks` ended without raising: who checks a digest while reading stops
         the upload by raising at the end. Raises `ContentsRefused` S1-C52 where the size is wrong.
         """
+        look = self._call("HEAD", _blob_path(repository, digest), _pull(repository))
+        known = {200, 404, 500}
 
         def attempt(number: int) -> None:
-            if number == 1 or not self.has_blob(repository, digest):
+            if number == 1 or not self._has(self._wire.ask_once(look, hoped=known), digest):
                 self._upload(repository, digest, size, chunks)
 
         self._wire.retry(attempt, tries=1 if isinstance(chunks, Iterator) else None)
@@ -179,7 +209,7 @@ class Registry:
 
     def _upload(self, repository: str, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
         start = self._call("POST", _uploads_path(repository), _push(repository))
-        location = self._wire.target(self._wire.ask(start, hoped={202}))
+        location = self._wire.target(self._wire.ask_once(start, hoped={202}))
         if location is None:
             raise cause.nonsense(self.host, "no `Location` for an upload")
         call = replace(

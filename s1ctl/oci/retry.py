@@ -23,7 +23,7 @@ class TemporarilyFailed(InputOutputFailed):
 class Patience:
     """How often to try, and how long to wait between; nobody is waited for beyond `longest_s`."""
 
-    tries: int = 4
+    tries: int = 6
     first_s: float = 0.5
     longest_s: float = 60
 

@@ -18,7 +18,10 @@ from s1ctl.oci.digest import Digest
 from s1ctl.oci.refusal import Answer
 from s1ctl.oci.registry import Registry
 from s1ctl.oci.retry import Patience, TemporarilyFailed
-from s1ctl.oci.wire import Call, Deadlines, Wire, translate
+from s1ctl.oci.call import Call, Deadlines
+from s1ctl.oci.pools import translate
+from s1ctl.oci.proxy import STRAIGHT
+from s1ctl.oci.wire import Wire
 from s1ctl.site.secrets import Secret
 from tests.support.answers import AnswerServer, Asked, SilentServer, Told
 
@@ -253,6 +256,7 @@ def test_tls_is_never_left(location: str) -> None:
         ca=None,
         user=None,
         password=None,
+        proxies=STRAIGHT,
         deadlines=SHORT,
         patience=Patience(),
         pause=lambda _: None,

@@ -59,10 +59,11 @@ class RegistryServer:
         password: str | None = None,
         relative_urls: bool = False,
         names: tuple[str, ...] = ("127.0.0.1", "localhost"),
+        storage: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.storage = folder / "storage"
+        self.storage = storage or folder / "storage"
         self.log = folder / "registry.log"
         self.user = user
         self.password = password
@@ -75,7 +76,8 @@ class RegistryServer:
             make_certificates(folder, names)
         if user is not None and password is not None:
             (folder / "htpasswd").write_text(f"{user}:{bcrypt(password)}\n")
-        self._write_config(relative_urls=relative_urls)
+        self._relative_urls = relative_urls
+        self.configure()
 
     def __enter__(self) -> Self:
         self.start()
@@ -190,17 +192,19 @@ class RegistryServer:
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         return {"Authorization": f"Basic {token}"}
 
-    def _write_config(self, *, relative_urls: bool) -> None:
+    def configure(self, *, is_read_only: bool = False) -> None:
+        """Write its configuration, which it reads when it starts."""
         lines = [
             "version: 0.1",
             "log: {level: debug, accesslog: {disabled: false}}",
             "storage:",
             f"  filesystem: {{rootdirectory: {self.storage}}}",
             "  delete: {enabled: true}",
+            f"  maintenance: {{readonly: {{enabled: {str(is_read_only).lower()}}}}}",
             "http:",
             f"  addr: {self.host}",
             "  secret: only-for-tests",
-            f"  relativeurls: {'true' if relative_urls else 'false'}",
+            f"  relativeurls: {str(self._relative_urls).lower()}",
         ]
         if self.ca is not None:
             lines.append(
@@ -226,8 +230,11 @@ def bcrypt(password: str) -> str:
     return str(library.crypt(password.encode(), salt).decode())
 
 
-def make_certificates(folder: Path, names: tuple[str, ...]) -> None:
-    """Write `ca.crt`, and `server.crt` and `server.key` for `names`, signed by it."""
+def make_certificates(folder: Path, names: tuple[str, ...], *, days: int = 1) -> None:
+    """Write `ca.crt`, and `server.crt` and `server.key` for `names`, signed by it.
+
+    The server's ends in so many `days`; where they are negative it has ended.
+    """
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test registry")])
@@ -236,7 +243,7 @@ def make_certificates(folder: Path, names: tuple[str, ...]) -> None:
     ca = _builder(ca_name, ca_name, ca_key).add_extension(ca_id, critical=False)
     ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     ca = ca.add_extension(_usage(may_sign_certificates=True), critical=True)
-    server = _builder(name, ca_name, key).add_extension(
+    server = _builder(name, ca_name, key, days).add_extension(
         x509.SubjectAlternativeName([_alternative(text) for text in names]), critical=False
     )
     server = server.add_extension(signed_by, critical=False)
@@ -249,7 +256,7 @@ def make_certificates(folder: Path, names: tuple[str, ...]) -> None:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = 1
 ) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
@@ -258,8 +265,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=9))
+        .not_valid_after(now + dt.timedelta(days=days))
     )
 
 
