@@ -75,6 +75,7 @@ def _context(
         sleep=time.sleep,
         observe=observe or unwatched,
         interrupts=Interrupts(),
+        site_file=here.site_file.absolute(),
     )
 
 

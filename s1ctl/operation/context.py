@@ -46,6 +46,7 @@ class Context:
     observe: Observe
     interrupts: Interrupts
     clock: Callable[[], float] = time.monotonic
+    site_file: Path | None = None
 
     def release(self, digest: Digest) -> VerifiedRelease:
         """Open a release that was loaded here, verified anew, even one that was withdrawn since.

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from s1ctl.shape import Value
 
-Kind = Literal["opened", "intent", "done", "failed", "progress", "closed"]
+Kind = Literal["opened", "intent", "done", "failed", "progress", "closed", "hook"]
 
 
 class Event(Value):

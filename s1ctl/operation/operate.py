@@ -8,7 +8,7 @@ from typing import TypedDict
 from s1ctl.errors import Inconclusive, InputOutputFailed, PlanDiffers, S1Error, SiteHeld
 from s1ctl.ledger.holder import lives
 from s1ctl.ledger.operations import UNFINISHED, Operation
-from s1ctl.operation import loss
+from s1ctl.operation import hooks, loss
 from s1ctl.operation.action import Action
 from s1ctl.operation.actions import action_for
 from s1ctl.operation.backups import refuse_past_restore
@@ -27,6 +27,7 @@ from s1ctl.operation.outcome import Outcome, State
 from s1ctl.operation.run import Item, Run
 from s1ctl.plan.plan import Plan
 from s1ctl.shape import plain
+from s1ctl.site.hooks import Moment
 from s1ctl.targets.probe import OpenLoop, ProbeNumbers
 
 Actions = Callable[[Item, Run], Action]
@@ -45,8 +46,9 @@ def apply_plan(
     `watch` is a client that asks the platform all the while; its numbers go into the journal, and
     so does `announced`, the loss of data that somebody has accepted.
     Raises `SiteHeld` when another operation is open or paused, `PlanDiffers` S1-N11 when the site
-    is no longer as it was when the plan was made. From then on the outcome holds the error; only
-    a process that lost the lock to another raises `SiteHeld`, and writes nothing more.
+    is no longer as it was when the plan was made, and as `hooks.run_start` does. From then on
+    the outcome holds the error; only a process that lost the lock to another raises `SiteHeld`,
+    and writes nothing more.
     """
     refuse_if_unfinished(context)
     identity = context.ledger.operations.next_id()
@@ -54,15 +56,15 @@ def apply_plan(
     with _given_back_on_refusal(context, identity, fence):
         refuse_if_unfinished(context)
         _refuse_stale(context, plan)
-    with context.interrupts.shielded():
+        hooks.run_start(context, hooks.make_notice(context, "start", identity, plan))
+    with context.interrupts.closing():
         operation = context.ledger.operations.open(plan, fence=fence, at=context.now())
         context.ledger.addresses.record(plan.addresses)
         if announced is not None:
             loss.record_announced(context, operation, announced)
-    _tell(context, operation, "opened", f"{plan.verb}, {len(numbered(plan))} steps")
-    return _walk(
-        Run(context=context, operation=operation, fence=fence, actions=actions), _forward, watch
-    )
+        _tell(context, operation, "opened", f"{plan.verb}, {len(numbered(plan))} steps")
+        run = Run(context=context, operation=operation, fence=fence, actions=actions)
+        return _walk(run, _forward, watch)
 
 
 def resume(
@@ -72,9 +74,12 @@ def resume(
     watch: OpenLoop | None = None,
     actions: Actions = action_for,
 ) -> Outcome:
-    """Go on with a paused or killed operation, in the direction that it had."""
+    """Go on with a paused or killed operation, in the direction that it had.
+
+    A hook that refuses leaves it paused; the way back is never refused by one.
+    """
     run = _reopened(context, operation, actions)
-    return _walk(run, _forward if run.operation.direction == "do" else _backward, watch)
+    return _walk(run, _onward if run.operation.direction == "do" else _homeward, watch)
 
 
 def take_back(
@@ -85,7 +90,7 @@ def take_back(
     actions: Actions = action_for,
 ) -> Outcome:
     """Take back the hop at which a paused or killed operation stands."""
-    return _walk(_reopened(context, operation, actions), _backward, watch)
+    return _walk(_reopened(context, operation, actions), _homeward, watch)
 
 
 def list_take_back(
@@ -116,7 +121,7 @@ def _reopened(context: Context, operation: Operation, actions: Actions) -> Run:
 def _given_back_on_refusal(context: Context, identity: str, fence: int) -> Iterator[None]:
     try:
         yield
-    except S1Error:
+    except (S1Error, KeyboardInterrupt):
         give_back(context, identity, fence=fence)
         raise
 
@@ -147,6 +152,21 @@ def refuse_if_unfinished(context: Context) -> None:
         )
 
 
+def _onward(run: Run) -> State:
+    hooks.run_start(run.context, _notice(run, "start", is_resumed=True))
+    return _forward(run)
+
+
+def _homeward(run: Run) -> State:
+    notice = _notice(run, "start", is_resumed=True, direction="undo")
+    hooks.run_others(run.context, notice)
+    return _backward(run)
+
+
+def _notice(run: Run, event: Moment, **more: object) -> hooks.Notice:
+    return hooks.make_notice(run.context, event, run.operation.id, run.operation.plan, **more)
+
+
 def _forward(run: Run) -> State:
     try:
         go_forward(run)
@@ -173,15 +193,29 @@ def _backward(run: Run) -> State:
 
 
 def _walk(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> Outcome:
+    """Walk to an end that is said and recorded, whatever comes: only steps are interrupted."""
+    with run.context.interrupts.closing():
+        outcome = _walked(run, go, watch)
+        notice = _notice(
+            run,
+            "pause" if outcome.state == "paused" else "finish",
+            direction="undo" if run.is_turned_back else "do",
+            outcome=outcome.state,
+            cause=error_document(outcome.error),
+        )
+        hooks.run_others(run.context, notice)
+    return outcome
+
+
+def _walked(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> Outcome:
     began = run.context.now()
     end = _go(run, go, watch)
-    with run.context.interrupts.closing():
-        numbers = watch.stop() if watch else None
-        seconds = (run.context.now() - began).total_seconds()
-        try:
-            return _close(run, end, numbers=numbers, seconds=seconds)
-        except InputOutputFailed as error:
-            return _unrecorded(run, end.error or error, seconds=seconds)
+    numbers = watch.stop() if watch else None
+    seconds = (run.context.now() - began).total_seconds()
+    try:
+        return _close(run, end, numbers=numbers, seconds=seconds)
+    except InputOutputFailed as error:
+        return _unrecorded(run, end.error or error, seconds=seconds)
 
 
 def _unrecorded(run: Run, error: S1Error, *, seconds: float) -> Outcome:
@@ -224,7 +258,8 @@ def _go(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> _End:
     try:
         if watch:
             watch.start()
-        return _End(state=go(run))
+        with run.context.interrupts.heard():
+            return _End(state=go(run))
     except _TakenBack as end:
         return _End(state="taken-back", error=end.cause)
     except KeyboardInterrupt:

@@ -42,6 +42,7 @@ def apply(step: ApplyRevision, run: Run) -> Action:
                 plan=str(run.operation.plan.digest),
                 fence=run.fence,
                 max_stall_ms=context.site.policy.max_stall_ms,
+                max_wait_s=context.site.policy.max_wait_s,
             )
             record = apply_revision(order, notify=notify, on_wait=_waiting(step, notify))
         finally:

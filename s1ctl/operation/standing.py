@@ -122,6 +122,7 @@ def undo(context: Context, undoing: Undoing, notify: Notify) -> RevisionRecord:
                 plan="",
                 fence=fence,
                 max_stall_ms=context.site.policy.max_stall_ms,
+                max_wait_s=context.site.policy.max_wait_s,
             )
             return undo_revision(order, notify=notify, on_wait=_deaf)
         finally:

@@ -13,6 +13,7 @@ from s1ctl.oci.digest import Digest
 from s1ctl.oci.reference import ImageReference
 from s1ctl.release.manifest import Name
 from s1ctl.shape import Value
+from s1ctl.site.hooks import Hooks
 from s1ctl.site.secrets import SecretSource
 from s1ctl.strict_yaml import Document, parse_yaml
 
@@ -81,6 +82,7 @@ class Policy(Value):
 
     soak_s: Annotated[int, Meta(ge=0, le=86400)] = 60
     max_stall_ms: Annotated[int, Meta(ge=10, le=60000)] = 100
+    max_wait_s: Annotated[int, Meta(ge=1, le=86400)] = 600
     ready_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 120
     backup: BackupPolicy = BackupPolicy()
     keep_points: Annotated[int, Meta(ge=1, le=100)] = 3
@@ -107,6 +109,7 @@ class Site(Value):
     state_dir: Text = "/var/lib/s1ctl"
     allow: dict[str, tuple[Consent, ...]] = field(default_factory=dict)
     media: tuple[Text, ...] = ()
+    hooks: Hooks = Hooks()
 
     @property
     def state(self) -> Path:

@@ -69,6 +69,7 @@ class Walks:
     def context(self) -> Any:
         return SimpleNamespace(
             site=self.site,
+            site_file=None,
             ledger=self.ledger,
             store=SimpleNamespace(has=lambda digest: digest in self.releases),
             target=self.world.target,

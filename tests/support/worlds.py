@@ -1,5 +1,7 @@
 """A world of effects for the executor, which can be killed at any moment."""
 
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +24,7 @@ from s1ctl.operation.run import Item, Run
 from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import RecordRelease
 from s1ctl.progress import Notify
+from s1ctl.site.hooks import Hooks
 
 KEPT = ("RecordPoint", "BackUp", "ProveBackup", "ApplyRevision", "RunJob", "Archive")
 
@@ -32,15 +35,20 @@ class Killed(BaseException):
 
 @dataclass
 class Mortal:
-    """Dies at the moment with this number; counts the moments that pass."""
+    """Dies at the moment with this number, or gets signals; counts the moments that pass."""
 
     at: int = 0
     passed: int = 0
+    signals: tuple[signal.Signals, ...] = ()
 
     def moment(self) -> None:
         self.passed += 1
-        if self.passed == self.at:
+        if self.passed != self.at:
+            return
+        if not self.signals:
             raise Killed
+        for number in self.signals:
+            os.kill(os.getpid(), number)
 
 
 @dataclass
@@ -57,6 +65,7 @@ class World:
     events: list[Event] = field(default_factory=list)
     mark: Any = None
     engine_fault: S1Error | None = None
+    hooks: Hooks = field(default_factory=Hooks)
     clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     def now(self) -> datetime:
@@ -97,6 +106,8 @@ class World:
             now=self.now,
             tell=self.events.append,
             interrupts=Interrupts(),
+            site=SimpleNamespace(name="acme", hooks=self.hooks),
+            site_file=None,
         )
 
     def action(self, item: Item, run: Run) -> Action:

@@ -1,0 +1,193 @@
+"""Hooks: what they are given, when they stop an operation, and that none of them outlives it."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s1ctl.errors import PolicyRefused, UsageError
+from s1ctl.operation import hooks
+from s1ctl.operation.operate import apply_plan, resume, take_back
+from s1ctl.shape import ShapeError, parse_value
+from s1ctl.site.hooks import HookCommand, Hooks, check_hook
+from tests.support.plans import install
+from tests.support.worlds import World, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path / "state")
+
+
+def script(folder: Path, name: str, text: str) -> HookCommand:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return HookCommand(f"{path} 'two words'")
+
+
+def test_a_hook_is_told_what_happens_and_has_no_secret(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY", "canary")
+    write = f'cat >>{tmp_path}/told; env >>{tmp_path}/env; echo "$1" >>{tmp_path}/words'
+    command = script(tmp_path, "hook", write)
+    world.hooks = Hooks(start=(command,), finish=(command,))
+    plan = install()
+    assert apply_plan(world.context(), plan, actions=world.action).state == "done"
+    told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    expected = {
+        "schema": 1, "event": "start", "site": "acme", "operation": "op-1", "verb": "install",
+        "from": None, "to": plan.hops[-1].version, "plan": str(plan.digest), "direction": "do",
+        "is_resumed": False, "outcome": None, "cause": None,
+    }  # fmt: skip
+    assert told == [expected, {**expected, "event": "finish", "outcome": "done"}]
+    assert "canary" not in (tmp_path / "env").read_text()
+    assert (tmp_path / "words").read_text().splitlines() == ["two words", "two words"]
+    assert [e.text for e in world.events if e.event == "hook"] == [
+        f"hook `{command}` (start) ran", f"hook `{command}` (finish) ran",
+    ]  # fmt: skip
+
+
+def test_a_start_that_fails_stops_before_anything_is_changed(world: World, tmp_path: Path) -> None:
+    world.hooks = Hooks(start=(script(tmp_path, "hook", "echo no ticket; exit 3"),))
+    with pytest.raises(PolicyRefused, match="it ended with 3: no ticket") as caught:
+        apply_plan(world.context(), install(), actions=world.action)
+    assert caught.value.code == "S1-P40"
+    assert world.effects == []
+    assert world.ledger.operations.history() == ()
+    assert (world.ledger.lock.holder(), world.mark) == (None, None)
+
+
+def test_a_hook_that_hangs_goes_with_all_that_it_started(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "HOOK_TIMEOUT_S", 0.3)
+    text = f"sleep 600 & echo $! >{tmp_path}/pid; echo waits; wait"
+    world.hooks = Hooks(start=(script(tmp_path, "hook", text),))
+    with pytest.raises(PolicyRefused, match="was ended: waits") as caught:
+        apply_plan(world.context(), install(), actions=world.action)
+    assert caught.value.code == "S1-P41"
+    assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_what_a_hook_leaves_running_ends_with_it(world: World, tmp_path: Path) -> None:
+    text = f"sleep 600 & echo $! >{tmp_path}/pid"
+    world.hooks = Hooks(start=(script(tmp_path, "hook", text),))
+    assert apply_plan(world.context(), install(), actions=world.action).state == "done"
+    assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+def is_gone(pid: int) -> bool:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_finish_that_fails_is_warned_of_and_changes_nothing(world: World, tmp_path: Path) -> None:
+    world.hooks = Hooks(finish=(script(tmp_path, "hook", "yes | head -c 999999; exit 1"),))
+    outcome = apply_plan(world.context(), install(), actions=world.action)
+    assert (outcome.state, outcome.error) == ("done", None)
+    (event,) = [e for e in world.events if e.event == "hook"]
+    assert event.record is not None
+    assert event.record["fault"] == "it ended with 1"
+    assert len(str(event.record["said"])) <= hooks.MAX_SAID
+
+
+def test_a_resume_that_a_hook_refuses_stays_paused_and_the_way_back_is_free(
+    world: World, tmp_path: Path
+) -> None:
+    world.faults["2"] = KeyboardInterrupt
+    assert apply_plan(world.context(), install(), actions=world.action).state == "paused"
+    paused = unfinished(world)
+    world.faults.clear()
+    hook = script(tmp_path, "hook", f"cat >{tmp_path}/told; exit 1")
+    world.hooks = Hooks(start=(hook,), pause=(hook,))
+    outcome = resume(world.context(), paused, actions=world.action)
+    assert outcome.error is not None
+    assert (outcome.state, outcome.error.code) == ("paused", "S1-P40")
+    told = json.loads((tmp_path / "told").read_text())
+    assert (told["event"], told["outcome"], told["cause"]["code"]) == ("pause", "paused", "S1-P40")
+    assert take_back(world.context(), unfinished(world), actions=world.action).state == "taken-back"
+    told = json.loads((tmp_path / "told").read_text())
+    assert (told["event"], told["direction"], told["is_resumed"]) == ("start", "undo", True)
+
+
+def unfinished(world: World) -> Any:
+    return world.ledger.operations.unfinished()
+
+
+def test_an_interrupt_while_a_hook_runs_ends_it_and_gives_the_site_back(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    world.hooks = Hooks(start=(script(tmp_path, "hook", f"echo $$ >{tmp_path}/pid; sleep 600"),))
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.Popen.wait", interrupt_once(interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            apply_plan(world.context(), install(), actions=world.action)
+    assert world.ledger.lock.holder() is None
+    assert world.effects == []
+
+
+def interrupt_once(interrupt: Any) -> Any:
+    import subprocess
+
+    real, left = subprocess.Popen.wait, [interrupt]
+
+    def wait(process: Any, timeout: float | None = None) -> int:
+        if left:
+            left.pop()()
+        return real(process, timeout)
+
+    return wait
+
+
+@pytest.mark.parametrize("text", ["ticket", "", "'open", "./ticket --now"])
+def test_a_hook_is_named_by_its_whole_path(text: str) -> None:
+    with pytest.raises(ShapeError):
+        parse_value({"start": [text]}, Hooks)
+
+
+def test_a_hook_that_is_missing_or_no_program_is_refused(tmp_path: Path) -> None:
+    plain_file = tmp_path / "file"
+    plain_file.write_text("")
+    for path in (tmp_path / "none", plain_file, tmp_path):
+        with pytest.raises(UsageError) as caught:
+            check_hook(HookCommand(str(path)), "finish")
+        assert caught.value.code == "S1-U171"
+        assert "`hooks.finish`" in caught.value.message
+
+
+def test_a_hook_that_others_may_change_is_refused(tmp_path: Path) -> None:
+    command = script(tmp_path, "hook", "true")
+    check_hook(command, "start")
+    tmp_path.joinpath("link").symlink_to(tmp_path / "hook")
+    for path, mode in ((tmp_path / "hook", 0o775), (tmp_path, 0o777)):
+        former = path.stat().st_mode
+        path.chmod(mode)
+        for name in ("hook", "link"):
+            with pytest.raises(UsageError, match=f"mode {mode:04o}") as caught:
+                check_hook(HookCommand(str(tmp_path / name)), "start")
+            assert caught.value.code == "S1-U172"
+        path.chmod(former)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_hook_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    command = script(tmp_path, "hook", "true")
+    os.chown(tmp_path / "hook", 4711, 4711)
+    with pytest.raises(UsageError, match="uid 4711") as caught:
+        check_hook(command, "start")
+    assert caught.value.code == "S1-U172"
