@@ -79,10 +79,19 @@ class Here:
 
     @cached_property
     def ledger(self) -> "Ledger":
-        """The ledger in the site's state directory."""
-        from s1ctl.ledger.ledger import open_ledger
+        """The ledger in the site's state directory; to be read where it cannot be written."""
+        from s1ctl.ledger.ledger import look_at_ledger
 
-        return open_ledger(self.site.state)
+        ledger = look_at_ledger(self.site.state)
+        if ledger.fault:
+            text = f"{ledger.fault.message}; it is read as it lies there, and nothing can be done"
+            self.output.say(f"warning: {text}; {ledger.fault.hint}", is_vital=True)
+        return ledger
+
+    def require_ledger(self) -> None:
+        """Raise what is wrong where the ledger cannot be written: before anything is begun."""
+        if self.ledger.fault:
+            raise self.ledger.fault
 
     @cached_property
     def store(self) -> "ReleaseStore":
@@ -114,7 +123,11 @@ class Here:
         )
 
     def confirm(self, question: str, *, is_yes: bool) -> bool:
-        """Ask, unless `--yes` was given. Raises `UsageError` S1-U81 where nobody can answer."""
+        """Ask, unless `--yes` was given. Raises `UsageError` S1-U81 where nobody can answer.
+
+        Nobody is asked about what the ledger could not record: raises as `require_ledger`.
+        """
+        self.require_ledger()
         if is_yes:
             return True
         self.require_terminal("`--yes`")

@@ -40,6 +40,7 @@ def load_file(here: context.Here, file: Path) -> tuple[list[str], dict[str, Any]
     from s1ctl.bundle.load import load_bundle
     from s1ctl.bundle.reader import open_bundle
 
+    here.require_ledger()
     with open_bundle(file, here.trust) as bundle:
         report = load_bundle(
             bundle, here.registry, here.site.registry.prefix, here.store, notify=here.notify

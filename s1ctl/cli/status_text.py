@@ -5,7 +5,8 @@ import textwrap
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from s1ctl.cli.output import table, width
+from s1ctl.cli.exit_codes import exit_code
+from s1ctl.cli.output import error_document, table, width
 from s1ctl.cli.progress import duration, size
 from s1ctl.cli.status import cause_of, operation_document, way_of
 
@@ -32,6 +33,7 @@ def describe(condition: "Condition", site: str) -> list[str]:
         lines += _backup(condition, name, backup)
     lines += [*_lock(condition), *_last(condition), *_said("journal", f"head {condition.head}")]
     lines += _units(condition)
+    lines += _ledger(condition)
     lines += _drift(condition)
     for one in condition.unknown:
         lines += _said("not known", f"{one.what}: {one.why}", one.todo)
@@ -59,6 +61,9 @@ def document(condition: "Condition", site: str) -> dict[str, Any]:
         "unfinished": operation_document(condition.unfinished) if condition.unfinished else None,
         "last_operation": _last_document(condition),
         "head": condition.head,
+        "ledger_fault": error_document(condition.fault, exit_code(condition.fault))
+        if condition.fault
+        else None,
         "not_known": [plain(one) for one in condition.unknown],
     }
 
@@ -169,6 +174,14 @@ def _units(condition: "Condition") -> list[str]:
         for one in condition.running or ()
     ]
     return ["units", *table(rows)] if rows else []
+
+
+def _ledger(condition: "Condition") -> list[str]:
+    fault = condition.fault
+    if fault is None:
+        return []
+    text = f"only read, nothing can be done: {fault.message}"
+    return _said("ledger", text, fault.hint)
 
 
 def _drift(condition: "Condition") -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from s1ctl.errors import InputOutputFailed
 
@@ -16,11 +17,17 @@ BUSY_TIMEOUT_MS = 10_000
 
 
 class Database:
-    """Sessions on the ledger's file; each is one transaction and ends before its block does."""
+    """Sessions on the ledger's file; each is one transaction and ends before its block does.
 
-    def __init__(self, path: Path) -> None:
+    With `fault`, why the file cannot be written, they are on `copy`, and read only.
+    """
+
+    def __init__(
+        self, path: Path, *, fault: InputOutputFailed | None = None, copy: bytes = b""
+    ) -> None:
         self._path = path
-        self._engine = make_engine(path)
+        self.fault = fault
+        self._engine = make_copy_engine(copy) if fault else make_engine(path)
         self._writing = self._engine.execution_options(immediate=True)
 
     @contextmanager
@@ -35,6 +42,8 @@ class Database:
 
         The write lock is taken at the begin, so what was read still holds when it is written.
         """
+        if self.fault is not None:
+            raise self.fault
         with translated(self._path), Session(self._writing) as session, session.begin():
             yield session
 
@@ -46,6 +55,21 @@ class Database:
 def make_engine(path: Path) -> Engine:
     """Make an engine whose transactions begin where SQLAlchemy says, DDL included."""
     engine = create_engine(URL.create("sqlite", database=str(path)))
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def make_copy_engine(copy: bytes) -> Engine:
+    """Make an engine on copies in memory, one for each connection."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
+        if copy:
+            connection.deserialize(copy)
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine

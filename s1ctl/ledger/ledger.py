@@ -9,7 +9,7 @@ from s1ctl.ledger.addresses import Addresses
 from s1ctl.ledger.backups import Backups
 from s1ctl.ledger.connection import Database
 from s1ctl.ledger.lock import Lock
-from s1ctl.ledger.migrate import ensure_schema
+from s1ctl.ledger.migrate import current_copy, ensure_schema
 from s1ctl.ledger.operations import Operations
 from s1ctl.ledger.points import Points
 from s1ctl.ledger.releases import Releases
@@ -17,6 +17,7 @@ from s1ctl.ledger.trust import TrustedRoots
 from s1ctl.ledger.waivers import Waivers
 
 NAME = "ledger.db"
+UNWRITABLE = ("S1-I21", "S1-I22", "S1-I25", "S1-I28")
 
 
 class Ledger:
@@ -32,6 +33,11 @@ class Ledger:
         self.backups = Backups(database)
         self.waivers = Waivers(database)
         self.lock = Lock(database)
+
+    @property
+    def fault(self) -> InputOutputFailed | None:
+        """Why nothing can be written to it; None where it can."""
+        return self._database.fault
 
     def close(self) -> None:
         """Close the file."""
@@ -67,3 +73,20 @@ def open_ledger(state: Path) -> Ledger:
             hint=f"check its owner, mode and disk: `ls -ld {state}`, `df -h {state}`",
         ) from None
     return Ledger(Database(state / NAME))
+
+
+def look_at_ledger(state: Path) -> Ledger:
+    """Open the ledger, or where it cannot be written read what it holds; its `fault` says why.
+
+    Where there is none yet, and none can be made, it is empty. Raises as `open_ledger`, whose
+    refusal stands where the ledger cannot be read either.
+    """
+    try:
+        return open_ledger(state)
+    except InputOutputFailed as fault:
+        if fault.code not in UNWRITABLE:
+            raise
+        try:
+            return Ledger(Database(state / NAME, fault=fault, copy=current_copy(state / NAME)))
+        except OSError:
+            raise fault from None

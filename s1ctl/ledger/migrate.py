@@ -4,11 +4,16 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from s1ctl.data import data_folder
 from s1ctl.errors import InputOutputFailed
 from s1ctl.files import sync_folder
-from s1ctl.ledger.connection import BUSY_TIMEOUT_MS, make_engine, translated
+from s1ctl.ledger.connection import BUSY_TIMEOUT_MS, make_copy_engine, make_engine, translated
+from s1ctl.ledger.snapshot import read_snapshot
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 SCHEMA = 3
 
@@ -30,10 +35,45 @@ def ensure_schema(path: Path) -> None:
             _upgrade(path, number, SCHEMA)
 
 
+def current_copy(path: Path) -> bytes:
+    """Copy the ledger into memory, with the schema of today; empty where there is none yet.
+
+    Nothing is written. Raises as `ensure_schema`, and `OSError`.
+    """
+    with translated(path):
+        copy, number = b"", 0
+        if path.exists():
+            copy = read_snapshot(path)
+            with closing(sqlite3.connect(":memory:")) as connection:
+                connection.deserialize(copy)
+                number = _checked(path, connection)
+        else:
+            _refuse_lost(path)
+        if number > SCHEMA:
+            raise _too_new(path, number)
+        return copy if number == SCHEMA else _upgraded_copy(copy)
+
+
+def _upgraded_copy(copy: bytes) -> bytes:
+    engine = make_copy_engine(copy)
+    try:
+        with engine.connect() as connection:
+            with connection.execution_options(immediate=True).begin():
+                _run_migrations(connection, SCHEMA)
+            driver: Any = connection.connection.driver_connection
+            return bytes(driver.serialize())
+    finally:
+        engine.dispose()
+
+
 def _checked_number(path: Path) -> int:
     with closing(_connect(path)) as connection:
-        number = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        findings = connection.execute("PRAGMA quick_check(1)").fetchall()
+        return _checked(path, connection)
+
+
+def _checked(path: Path, connection: sqlite3.Connection) -> int:
+    number = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    findings = connection.execute("PRAGMA quick_check(1)").fetchall()
     if number == 0 or findings != [("ok",)]:
         raise InputOutputFailed(
             f"the ledger `{path}` is damaged: {findings[0][0] if number else 'it is empty'}",
@@ -78,12 +118,6 @@ def _make(path: Path) -> None:
 
 def _upgrade(path: Path, former: int, number: int) -> None:
     """Run the migrations in one transaction, together with the new number."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    folder = str(data_folder("migrations/ledger"))
-    config.set_main_option("script_location", folder.replace("%", "%%"))
     engine = make_engine(path)
     try:
         with engine.execution_options(immediate=True).begin() as connection:
@@ -91,11 +125,21 @@ def _upgrade(path: Path, former: int, number: int) -> None:
                 return  # another process upgraded it meanwhile
             if former:
                 _copy_aside(path, number)
-            config.attributes["connection"] = connection
-            command.upgrade(config, f"{number:04}")
-            connection.exec_driver_sql(f"PRAGMA user_version={number:d}")
+            _run_migrations(connection, number)
     finally:
         engine.dispose()
+
+
+def _run_migrations(connection: "Connection", number: int) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    folder = str(data_folder("migrations/ledger"))
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, f"{number:04}")
+    connection.exec_driver_sql(f"PRAGMA user_version={number:d}")
 
 
 def _copy_aside(path: Path, number: int) -> None:

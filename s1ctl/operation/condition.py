@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from s1ctl.database.applied import applied_revisions
-from s1ctl.errors import S1Error
+from s1ctl.errors import InputOutputFailed, S1Error
 from s1ctl.ledger.backups import Backup
 from s1ctl.ledger.holder import lives
 from s1ctl.ledger.lock import Held
@@ -38,7 +38,8 @@ class Condition:
     """The site at one moment. None is what is not there; what is not known is in `unknown`.
 
     `pending` are contracts that wait, `backups` the newest backup (None: none), both by database.
-    `drift` is None while it cannot be told from an operation's own work.
+    `drift` is None while it cannot be told from an operation's own work; `fault` says why nothing
+    can be recorded at present.
     """
 
     at: datetime
@@ -57,6 +58,7 @@ class Condition:
     last_ended_at: datetime | None
     head: str
     unknown: tuple[Unknown, ...]
+    fault: InputOutputFailed | None = None
 
 
 def find_condition(context: Context) -> Condition:
@@ -84,6 +86,7 @@ def find_condition(context: Context) -> Condition:
         last_ended_at=entries[-1].at if entries else None,
         head=ledger.operations.head(),
         unknown=tuple(look.unknown),
+        fault=ledger.fault,
     )
 
 
