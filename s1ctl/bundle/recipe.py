@@ -122,6 +122,8 @@ def _versions(data: object) -> Iterator[tuple[str, object]]:
     for key, value in _mapping(recipe.get("requires")).items():
         if not key.endswith("_mib"):
             yield f"$.requires.{key}", value
+    for name, value in _mapping(_mapping(recipe.get("requires")).get("os")).items():
+        yield f"$.requires.os.{name}", value
     upgrade = _mapping(recipe.get("upgrade"))
     yield "$.upgrade.from", upgrade.get("from")
     known = upgrade.get("known")

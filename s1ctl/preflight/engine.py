@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
+from s1ctl.preflight.disks import measure
 from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
@@ -95,16 +96,30 @@ def _info(path: str) -> Fact:
             version, info = client.version(api_version=False), client.info()
     except (DockerException, RequestException) as error:
         return Fact(error=f"{type(error).__name__}: {error}", source=path)
+    root = info.get("DockerRootDir", "")
     value = {
         "version": version.get("Version", ""),
         "api": version.get("ApiVersion", ""),
         "parts": [part.get("Name", "") for part in version.get("Components") or ()],
-        "root": info.get("DockerRootDir", ""),
+        "root": root,
+        "disk": measure(root) if root and Path(root).exists() else None,
         "driver": info.get("Driver", ""),
         "swarm": info.get("Swarm", {}).get("LocalNodeState", ""),
         "rootless": any("rootless" in o for o in info.get("SecurityOptions") or ()),
     }
     return Fact(value=value, source=f"{path} /version, /info")
+
+
+def read_clock(path: str) -> str:
+    """Ask the engine for its own time, as it writes it. Raises `OSError`, `ValueError`."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        with _asking(path) as client:
+            return str(client.info().get("SystemTime", ""))
+    except (DockerException, RequestException) as error:
+        raise ConnectionError(f"{type(error).__name__}: {error}") from None
 
 
 def _networks(path: str) -> Fact:

@@ -1,6 +1,5 @@
-"""The host: memory, disks, and who listens on the ports that the platform needs."""
+"""The host: memory, and who listens on the ports that the platform needs."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,14 @@ from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
 FIRMWARE = 0.93  # of the memory that was bought, this much at least arrives in MemTotal
-SPARE = 1.1  # ten per cent more than is needed must be free
 LISTEN = "0A"
 MIB = 1 << 20
 MEMORY_FIX = Fix(command="ps aux --sort=-rss | head", where="this host", safe=True)
 
 
-def collectors(folders: tuple[str, ...]) -> dict[str, Collector]:
-    """List what is read of this host; `folders` are those that will be written to."""
-    return {
-        "host.memory": _memory,
-        "host.disks": lambda: _disks(folders),
-        "host.listeners": _listeners,
-    }
+def collectors() -> dict[str, Collector]:
+    """List what is read of this host."""
+    return {"host.memory": _memory, "host.listeners": _listeners}
 
 
 def _memory() -> Fact:
@@ -31,22 +25,6 @@ def _memory() -> Fact:
     found = {name: int(rest.split()[0]) * 1024 for name, rest in (x.split(":") for x in lines)}
     value = {"total": found["MemTotal"], "available": found["MemAvailable"]}
     return Fact(value=value, unit="bytes", source="/proc/meminfo")
-
-
-def _disks(folders: tuple[str, ...]) -> Fact:
-    """Measure the file system of each folder, or of its nearest parent that exists."""
-    disks = {}
-    for folder in folders:
-        place = Path(folder)
-        while not place.exists():
-            place = place.parent
-        usage = os.statvfs(place)
-        disks[folder] = {
-            "device": place.stat().st_dev,
-            "free": usage.f_bavail * usage.f_frsize,
-            "total": usage.f_blocks * usage.f_frsize,
-        }
-    return Fact(value=disks, unit="bytes", source="statvfs")
 
 
 def _listeners() -> Fact:
@@ -102,37 +80,15 @@ def judge_memory(values: Values, needs: Needs) -> Judgement:
     return passed(text, value=memory["total"], unit="bytes")
 
 
-def judge_disks(values: Values, needs: Needs) -> Judgement:
-    """Judge each file system against the sum of what will be written to it."""
-    disks: Any = values["host.disks"]
-    wanted: dict[int, int] = {}
-    for folder, size in needs.disk_bytes.items():
-        device = disks[folder]["device"]
-        wanted[device] = wanted.get(device, 0) + size
-    for folder, disk in disks.items():
-        need = int(wanted.get(disk["device"], 0) * SPARE)
-        text = f"{folder}: {disk['free'] // MIB:,} MiB free, {need // MIB:,} MiB needed"
-        if disk["free"] < need:
-            return failed(
-                text,
-                "Free space there, or move it to a larger disk.",
-                value=disk["free"],
-                unit="bytes",
-                required=Required(op=">=", value=need, unit="bytes", source=needs.source),
-                fix=Fix(command=f"df -h {folder}", where="this host", safe=True),
-            )
-    return passed("; ".join(f"{f}: {d['free'] // MIB:,} MiB free" for f, d in disks.items()))
-
-
 def judge_ports(values: Values, needs: Needs) -> Judgement:
-    """Judge whether a stranger listens on an edge's port; the platform itself may."""
+    """Judge whether a stranger listens on an edge's port; the installed edge may on its own."""
     if not needs.ports:
         return skipped("the release binds no port of this host")
-    if needs.is_installed:
-        return skipped("the installed edge holds its ports itself")
+    new = [port for port in needs.ports if port not in needs.own_ports]
+    own = [port for port in needs.ports if port in needs.own_ports]
     listeners: Any = values["host.listeners"]
     for port, owner in listeners:
-        if port in needs.ports:
+        if port in new:
             return failed(
                 f"port {port} is held by {owner or 'a process that cannot be seen'}",
                 "End it, or give the platform another port in the site file's `values`.",
@@ -140,19 +96,11 @@ def judge_ports(values: Values, needs: Needs) -> Judgement:
                 required=Required(op="is", value="free", source=needs.source),
                 fix=Fix(command=f"ss -ltnp sport = :{port}", where="this host", safe=True),
             )
-    return passed(f"free: {', '.join(map(str, needs.ports))}")
+    seen = (("free", new), ("the installed release's own", own))
+    return passed("; ".join(f"{word}: {', '.join(map(str, some))}" for word, some in seen if some))
 
 
 CHECKS = (
-    Check(
-        id="host.disk-space",
-        title="every disk has room for what will be written to it",
-        why="A full disk stops databases and engine in the middle of their work.",
-        severity="blocking",
-        facts=("host.disks",),
-        judge=judge_disks,
-        is_waivable=False,
-    ),
     Check(
         id="host.memory",
         title="the host has the memory that the release needs",

@@ -157,13 +157,17 @@ class UpgradeRules(Value):
 
 
 class Requires(Value):
-    """What the release asks of its site."""
+    """What the release asks of its site; `os` names systems by their ID in `/etc/os-release`.
+
+    Where `os` is empty every system will do.
+    """
 
     s1ctl: SpecifierSet = field(default_factory=SpecifierSet)
     engine: SpecifierSet = field(default_factory=lambda: SpecifierSet(">=20.10.10"))
     postgresql: SpecifierSet = field(default_factory=SpecifierSet)
     memory_mib: Annotated[int, Meta(ge=0)] = 0
     disk_mib: Annotated[int, Meta(ge=0)] = 0
+    os: dict[str, SpecifierSet] = field(default_factory=dict)
 
 
 class ReleaseManifest(Value):

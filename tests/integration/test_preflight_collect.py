@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from s1ctl.preflight import host
+from s1ctl.preflight import disks, host
 from s1ctl.preflight.catalogue import blocking
 from s1ctl.preflight.collect import collect
 from s1ctl.site.facts import Fact
@@ -22,10 +22,16 @@ def test_a_collector_that_hangs_is_an_error_while_the_others_have_their_findings
         end.wait(60)
         return Fact(value=[])
 
-    collectors = {**host.collectors(("/",)), "host.listeners": hang}
+    collectors = {
+        **host.collectors(),
+        **disks.collectors(("/",), {}),
+        "host.listeners": hang,
+    }
     needs = make_needs(ports=(1,), disk_bytes={"/": 0})
     try:
-        found = findings_of(collectors, needs, "host", "net", deadline_s=2)
+        found = findings_of(
+            collectors, needs, "host.disk-space", "host.memory", "net", deadline_s=2
+        )
     finally:
         end.set()
     assert outcomes(found)["net.ports"] == "error"

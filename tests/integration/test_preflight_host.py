@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s1ctl.preflight import host
+from s1ctl.preflight import disks, host
 from s1ctl.preflight.finding import Finding
 from tests.support.preflight import findings_of, make_needs
 
@@ -24,7 +24,9 @@ def seen(finding: Finding) -> str:
 
 def disk(folder: Path, need: int) -> Finding:
     needs = make_needs(disk_bytes={str(folder): need})
-    return findings_of(host.collectors((str(folder),)), needs, "host.disk-space")["host.disk-space"]
+    return findings_of(disks.collectors((str(folder),), {}), needs, "host.disk-space")[
+        "host.disk-space"
+    ]
 
 
 def test_a_disk_that_fills_up_fails_and_is_named(small_disk: Path) -> None:
@@ -46,7 +48,7 @@ def test_two_folders_on_one_disk_are_added_up(small_disk: Path) -> None:
     folders = (str(small_disk / "a"), str(small_disk / "b"))
     for size, outcome in ((1 * MIB, "pass"), (2 * MIB, "fail")):
         needs = make_needs(disk_bytes=dict.fromkeys(folders, size))
-        found = findings_of(host.collectors(folders), needs, "host.disk-space")
+        found = findings_of(disks.collectors(folders, {}), needs, "host.disk-space")
         assert found["host.disk-space"].outcome == outcome
 
 
@@ -95,12 +97,12 @@ def test_a_port_that_is_only_connected_from_is_not_held() -> None:
 
 
 def ports(port: int) -> Finding:
-    return findings_of(host.collectors(()), make_needs(ports=(port,)), "net")["net.ports"]
+    return findings_of(host.collectors(), make_needs(ports=(port,)), "net")["net.ports"]
 
 
 def test_memory_that_the_host_does_not_have_fails() -> None:
     def memory(need: int) -> Finding:
-        return findings_of(host.collectors(()), make_needs(memory_bytes=need), "host.memory")[
+        return findings_of(host.collectors(), make_needs(memory_bytes=need), "host.memory")[
             "host.memory"
         ]
 

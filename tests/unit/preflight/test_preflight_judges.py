@@ -6,7 +6,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from s1ctl.errors import UsageError
-from s1ctl.preflight import engine, host, postgresql, registry, state
+from s1ctl.preflight import disks, engine, host, postgresql, registry, state
 from s1ctl.preflight.catalogue import CHECKS, blocking, select
 from s1ctl.preflight.check import evaluate
 from s1ctl.preflight.finding import Finding
@@ -96,15 +96,40 @@ def test_memory_is_judged_with_what_firmware_takes(
     assert host.judge_memory(values, needs(memory_bytes=1000 * MIB)).outcome == outcome
 
 
+def disk(device: int = 1, **changes: int) -> dict[str, int]:
+    whole = {"free": 150 * MIB, "total": 900 * MIB, "inodes_free": 900, "inodes": 1000}
+    return {"device": device, **whole, **changes}
+
+
 def test_what_lies_on_one_disk_is_added_up() -> None:
-    disks = {f: {"device": 1, "free": 150 * MIB, "total": 900 * MIB} for f in ("/a", "/b")}
-    values: dict[str, Any] = {"host.disks": disks}
+    values: dict[str, Any] = {"host.disks": {"/a": disk(), "/b": disk()}, "host.copies": {}}
     fits = needs(disk_bytes={"/a": 60 * MIB, "/b": 60 * MIB})
     lacks = needs(disk_bytes={"/a": 80 * MIB, "/b": 80 * MIB})
-    assert host.judge_disks(values, fits).outcome == "pass"
-    assert host.judge_disks(values, lacks).outcome == "fail"
+    assert disks.judge_disks(values, fits).outcome == "pass"
+    assert disks.judge_disks(values, lacks).outcome == "fail"
     values["host.disks"]["/b"]["device"] = 2
-    assert host.judge_disks(values, lacks).outcome == "pass"
+    assert disks.judge_disks(values, lacks).outcome == "pass"
+
+
+def test_a_dump_and_its_proof_need_room_where_they_will_lie() -> None:
+    values: dict[str, Any] = {"host.disks": {"/a": disk(), "/b": disk(2)}}
+    wanted = needs(disk_bytes={"/a": 60 * MIB, "/b": 60 * MIB}, copies={"main": ("/a", "/b")})
+    for size, outcome in ((70 * MIB, "pass"), (90 * MIB, "fail"), (None, "pass")):
+        values["host.copies"] = {"main": size}
+        judgement = disks.judge_disks(values, wanted)
+        assert judgement.outcome == outcome
+        assert judgement.observed is not None
+        assert ("not known" in judgement.observed.text) == (size is None)
+        assert ("copy of main 90 MiB" in judgement.observed.text) == (outcome == "fail")
+
+
+def test_inodes_are_added_up_and_not_judged_where_they_are_made_as_needed() -> None:
+    values: dict[str, Any] = {"host.disks": {"/a": disk(), "/b": disk()}}
+    assert disks.judge_inodes(values, needs(inodes={"/a": 400, "/b": 400})).outcome == "pass"
+    lacks = needs(inodes={"/a": 500, "/b": 500})
+    assert disks.judge_inodes(values, lacks).outcome == "fail"
+    values["host.disks"] = {f: disk(inodes=0, inodes_free=0) for f in ("/a", "/b")}
+    assert disks.judge_inodes(values, lacks).outcome == "pass"
 
 
 def test_a_stranger_on_an_edges_port_fails_and_is_named() -> None:
@@ -114,7 +139,17 @@ def test_a_stranger_on_an_edges_port_fails_and_is_named() -> None:
     assert judgement.observed is not None
     assert "nginx (pid 7)" in judgement.observed.text
     assert host.judge_ports(values, needs(ports=(80,))).outcome == "pass"
-    assert host.judge_ports(values, needs(ports=(8443,), is_installed=True)).outcome == "skip"
+    assert host.judge_ports(values, needs()).outcome == "skip"
+
+
+def test_the_installed_edge_may_hold_its_own_port_and_nobody_a_new_one() -> None:
+    values = {"host.listeners": [[8443, "nginx (pid 7)"], [9443, "other (pid 8)"]]}
+    own = needs(ports=(8443,), own_ports=(8443,), is_installed=True)
+    new = needs(ports=(8443, 9443), own_ports=(8443,), is_installed=True)
+    assert host.judge_ports(values, own).outcome == "pass"
+    judgement = host.judge_ports(values, new)
+    assert judgement.observed is not None
+    assert judgement.observed.value == 9443
 
 
 def ping(code: str | None) -> dict[str, Any]:
@@ -222,7 +257,7 @@ def test_a_fact_that_is_not_known_is_an_error_and_never_a_pass() -> None:
 def test_a_check_whose_prerequisite_failed_is_skipped_and_names_it() -> None:
     chosen = select("install", ("engine",))
     findings = evaluate(chosen, facts(engine__reach=Fact(value="missing")), needs())
-    assert [f.outcome for f in findings] == ["fail", "skip", "skip"]
+    assert [f.outcome for f in findings] == ["fail", "skip", "skip", "skip"]
     assert findings[1].observed is not None
     assert "engine.reachable" in findings[1].observed.text
 
