@@ -1,0 +1,404 @@
+"""`s1ctl load` and the real registry on a bad day: down, elsewhere, full, read-only, half lost."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from s1ctl.cli.progress import ProgressLine
+from s1ctl.oci.digest import Digest
+from s1ctl.oci.retry import Patience
+from s1ctl.progress import Progress
+from tests.support.answers import AnswerServer, Told
+from tests.support.bundles import make_vendor
+from tests.support.cases import CASES, Case
+from tests.support.loads import PREFIX, Cargo, LoadSite, make_cargo
+from tests.support.registry import (
+    IMPATIENT,
+    PASSWORD,
+    USER,
+    RegistryServer,
+    free_port,
+    make_certificates,
+)
+from tests.support.require import need
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+IN = {"user": USER, "password": "env:REGISTRY_PASSWORD"}
+
+
+@pytest.fixture(scope="module")
+def cargo(tmp_path_factory: pytest.TempPathFactory) -> Cargo:
+    return make_cargo(tmp_path_factory.mktemp("vendor"))
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s1ctl.oci.registry.Patience", lambda: IMPATIENT)
+    monkeypatch.setenv("REGISTRY_PASSWORD", PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """A registry with TLS and a password, which no test of this module writes to."""
+    need("registry")
+    folder = tmp_path_factory.mktemp("guarded")
+    with RegistryServer(folder, tls=True, user=USER, password=PASSWORD) as server:
+        yield server
+
+
+@pytest.fixture
+def site(tmp_path: Path, cargo: Cargo) -> LoadSite:
+    return LoadSite(tmp_path / "site", cargo, "https://registry.invalid")
+
+
+@pytest.fixture
+def plain(plain_registry: RegistryServer, site: LoadSite) -> RegistryServer:
+    site.write(plain_registry.url)
+    return plain_registry
+
+
+def tags(server: RegistryServer) -> dict[str, str]:
+    """Say what each tag in the registry's storage names."""
+    links = server.storage.rglob("_manifests/tags/*/current/link")
+    return {str(link.relative_to(server.storage)): link.read_text() for link in links}
+
+
+# Not let in, or not there
+
+
+def test_a_registry_that_is_down(site: LoadSite) -> None:
+    site.write(f"https://127.0.0.1:{(port := free_port())}")
+    before = site.stand()
+    said = site.load()
+    assert said.outcome == CASES["registry-down"].outcome
+    assert said.message == f"`127.0.0.1:{port}` cannot be reached: Connection refused"
+    assert "start the registry, or correct `registry.url`" in said.hint
+    assert site.stand() == before
+
+
+def test_a_registry_whose_name_nobody_knows(site: LoadSite) -> None:
+    before = site.stand()
+    said = site.load()
+    assert said.outcome == CASES["registry-name-unknown"].outcome
+    assert "`registry.invalid` does not resolve" in said.message
+    assert "`/etc/hosts`" in said.hint
+    assert site.stand() == before
+
+
+def test_a_wrong_password(
+    site: LoadSite, guarded: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write(guarded.url, ca=guarded.ca, **IN)
+    monkeypatch.setenv("REGISTRY_PASSWORD", "canary-of-a-wrong-password")
+    before, asked = site.stand(), len(guarded.requests())
+    said = site.load()
+    assert said.outcome == CASES["registry-wrong-password"].outcome
+    assert f"`{guarded.host}` does not accept the password of `{USER}`" in said.message
+    assert "`registry.password`" in said.hint
+    assert "canary" not in said.text
+    assert site.stand() == before
+    assert [request.status for request in guarded.requests()[asked:]] == [401, 401]
+
+
+def test_no_password_where_one_is_wanted(site: LoadSite, guarded: RegistryServer) -> None:
+    site.write(guarded.url, ca=guarded.ca)
+    before, asked = site.stand(), len(guarded.requests())
+    said = site.load()
+    assert said.outcome == CASES["registry-no-password"].outcome
+    assert "asks for a user and a password" in said.message
+    assert "`registry.user` and `registry.password`" in said.hint
+    assert site.stand() == before
+    assert len(guarded.requests()) == asked + 1
+
+
+def test_an_authority_that_is_another_one(
+    site: LoadSite, guarded: RegistryServer, tmp_path: Path
+) -> None:
+    make_certificates(tmp_path, ("127.0.0.1",))
+    site.write(guarded.url, ca=tmp_path / "ca.crt", **IN)
+    before, asked = site.stand(), len(guarded.requests())
+    said = site.load()
+    assert said.outcome == CASES["registry-wrong-ca"].outcome
+    assert f"signed by none of the authorities in `{tmp_path}/ca.crt`" in said.message
+    assert "`registry.ca`" in said.hint
+    assert f"openssl s_client -connect {guarded.host}" in said.hint
+    assert site.stand() == before
+    assert len(guarded.requests()) == asked
+
+
+def test_a_private_authority_that_the_site_file_does_not_name(
+    site: LoadSite, guarded: RegistryServer
+) -> None:
+    site.write(guarded.url, **IN)
+    before, asked = site.stand(), len(guarded.requests())
+    said = site.load()
+    assert said.outcome == CASES["registry-no-ca"].outcome
+    assert "signed by no authority that this host knows" in said.message
+    assert site.stand() == before
+    assert len(guarded.requests()) == asked
+
+
+def test_a_file_of_authorities_that_is_missing(
+    site: LoadSite, guarded: RegistryServer, tmp_path: Path
+) -> None:
+    site.write(guarded.url, ca=tmp_path / "missing.pem", **IN)
+    before, asked = site.stand(), len(guarded.requests())
+    said = site.load()
+    assert said.outcome == CASES["registry-ca-missing"].outcome
+    assert f"`{tmp_path}/missing.pem` cannot be read: No such file" in said.message
+    assert site.stand() == before
+    assert len(guarded.requests()) == asked
+
+
+NAMED = CASES["registry-other-name"], ("registry.acme.internal",), 1
+OVER = CASES["registry-certificate-over"], ("127.0.0.1",), -1
+
+
+@pytest.mark.parametrize(
+    ("made", "words", "look"),
+    [
+        (NAMED, "is for another name", "-ext subjectAltName`"),
+        (OVER, "certificate has expired", "-dates`"),
+    ],
+)
+def test_a_certificate_that_does_not_hold(
+    site: LoadSite, tmp_path: Path, made: tuple[Case, tuple[str, ...], int], words: str, look: str
+) -> None:
+    need("registry")
+    case, names, days = made
+    server = RegistryServer(tmp_path / "registry", tls=True)
+    make_certificates(server.folder, names, days=days)
+    with server:
+        site.write(server.url, ca=server.ca)
+        before = site.stand()
+        said = site.load()
+        assert said.outcome == case.outcome
+        assert words in said.message
+        assert f"openssl s_client -connect {server.host}" in said.hint
+        assert look in said.hint
+        assert site.stand() == before
+        assert server.requests() == []
+
+
+def test_https_where_plain_http_is_spoken(site: LoadSite, plain: RegistryServer) -> None:
+    site.write(plain.url.replace("http:", "https:"))
+    before = site.stand()
+    said = site.load()
+    assert said.outcome == CASES["registry-without-tls"].outcome
+    assert f"`registry.url: http://{plain.host}`" in said.hint
+    assert (site.stand(), plain.requests()) == (before, [])
+
+
+def test_plain_http_where_tls_is_spoken(site: LoadSite, guarded: RegistryServer) -> None:
+    site.write(guarded.url.replace("https:", "http:"), **IN)
+    before = site.stand()
+    said = site.load()
+    assert said.outcome == CASES["registry-with-tls"].outcome
+    assert f"`registry.url: https://{guarded.host}`" in said.hint
+    assert site.stand() == before
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_web_server_is_no_registry(site: LoadSite, status: int) -> None:
+    page = Told(status=status, headers={"Content-Type": "text/html"}, body=b"<h1>Welcome!</h1>")
+    with AnswerServer(lambda _: page) as server:
+        site.write(server.url)
+        before = site.stand()
+        said = site.load()
+        assert said.outcome == CASES["registry-is-none"].outcome
+        assert f"answered {status} to `GET /v2/`: <h1>Welcome!</h1>" in said.message
+        assert "scheme, host and port" in said.hint
+        assert site.stand() == before
+        assert [asked.method for asked in server.asked] == ["GET"]
+
+
+# There, but it takes nothing
+
+
+def test_a_registry_in_read_only_mode(site: LoadSite, plain: RegistryServer) -> None:
+    plain.stop()
+    plain.configure(is_read_only=True)
+    plain.start()
+    before = site.stand()
+    said = site.load()
+    assert said.outcome == CASES["registry-read-only"].outcome
+    assert "answered 405 to `POST " in said.message
+    assert "`storage.maintenance.readonly`" in said.hint
+    assert (site.stand(), plain.blobs()) == (before, {})
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for one layer, not for two."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=220k", "none", str(folder))
+    subprocess.run(mount, check=True, timeout=20)
+    try:
+        yield folder
+    finally:
+        subprocess.run(("umount", "-l", str(folder)), check=True, timeout=20)
+
+
+def test_a_full_disk_and_then_room(
+    site: LoadSite, small_disk: Path, tmp_path: Path, cargo: Cargo
+) -> None:
+    need("registry")
+    with RegistryServer(tmp_path / "registry", storage=small_disk) as server:
+        site.write(server.url)
+        before = site.stand()
+        said = site.load()
+        assert said.outcome == CASES["registry-disk-full"].outcome
+        assert "(No space left on device)" in said.message
+        assert "make room on the registry's disk" in said.hint
+        assert (site.stand(), tags(server), server.damaged_blobs()) == (before, {}, [])
+        there = server.blobs()
+        more = ("mount", "-o", "remount,size=9m", str(small_disk))
+        subprocess.run(more, check=True, timeout=20)
+        again = site.load()
+        assert again.status == 0, again.text
+        assert again.loaded["bytes_sent"] <= sum(cargo.blobs.values()) - sum(
+            there[digest] for digest in there if digest in cargo.blobs
+        )
+        assert site.has_loaded()
+        assert cargo.blobs.items() <= server.blobs().items()
+
+
+def test_a_link_that_a_full_disk_left_empty_is_mended(
+    site: LoadSite, plain: RegistryServer, cargo: Cargo
+) -> None:
+    assert site.load().status == 0
+    (link,) = plain.storage.rglob(f"console/_layers/sha256/{Digest(cargo.largest).hex}/link")
+    link.write_bytes(b"")
+    plain.restart()
+    said = site.load()
+    assert said.outcome == CASES["registry-empty-link"].outcome
+    assert said.loaded["bytes_sent"] in {0, cargo.blobs[cargo.largest]}
+    assert link.read_text() == cargo.largest
+
+
+# There, and not what it was
+
+
+def test_a_tag_that_names_another_digest_is_moved_and_told(
+    plain: RegistryServer, tmp_path: Path
+) -> None:
+    vendor = make_vendor()
+    first, other = (
+        make_cargo(tmp_path, vendor=vendor, sequence=100 + n, layer_bytes=50_000 + n)
+        for n in range(2)
+    )
+    there = LoadSite(tmp_path / "there", first, plain.url)
+    elsewhere = LoadSite(tmp_path / "elsewhere", other, plain.url)
+    assert there.load().status == 0
+    planned = elsewhere.load("--plan", output="text")
+    said = elsewhere.load()
+    assert said.outcome == CASES["registry-tag-moved"].outcome
+    was = {i.repository: str(i.digest) for i in first.parts.manifest.images}
+    now = {i.repository: str(i.digest) for i in other.parts.manifest.images}
+    assert said.loaded["moved_tags"] == [
+        {"name": f"{PREFIX}/{name}:1.0.0", "was": was[name], "now": now[name]} for name in was
+    ]
+    name = next(iter(was))
+    assert f"warning: tag {PREFIX}/{name}:1.0.0 named {was[name]} before" in planned.text
+
+
+def test_a_manifest_with_a_blob_missing_is_repaired_and_told(
+    site: LoadSite, plain: RegistryServer, cargo: Cargo
+) -> None:
+    assert site.load().status == 0
+    lost = cargo.largest
+    plain.stop()
+    plain.forget_blob(lost)
+    plain.start()
+    planned = site.load("--plan", output="text")
+    said = site.load()
+    assert said.outcome == CASES["registry-blob-lost"].outcome
+    assert said.loaded["bytes_sent"] == cargo.blobs[lost]
+    repairs = {one["name"]: one["missing"] for one in said.loaded["repairs"]}
+    images = [
+        i for i in cargo.parts.manifest.images if lost in cargo.parts.blobs[i.digest].decode()
+    ]
+    assert repairs == {f"{PREFIX}/{i.repository}@{i.digest}": [lost] for i in images}
+    for name in repairs:
+        assert f"to repair: {name} was there, but not what it names: {lost}" in planned.text
+    assert lost in plain.blobs()
+    assert site.load().loaded["repairs"] == []
+
+
+# It dies, or we do
+
+
+def at_half(monkeypatch: pytest.MonkeyPatch, cargo: Cargo, act: Callable[[], object]) -> None:
+    """Do something when half of the bundle has been sent."""
+    half, shown, done = sum(cargo.blobs.values()) // 2, ProgressLine.__call__, []
+
+    def told(line: ProgressLine, progress: Progress) -> None:
+        shown(line, progress)
+        if progress.done >= half and not done:
+            done.append(progress)
+            act()
+
+    monkeypatch.setattr(ProgressLine, "__call__", told)
+
+
+def test_a_registry_that_dies_in_the_middle(
+    site: LoadSite, plain: RegistryServer, cargo: Cargo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = site.stand()
+    with monkeypatch.context() as patch:
+        at_half(patch, cargo, lambda: plain.stop(how=signal.SIGKILL))
+        said = site.load()
+    assert said.status == CASES["registry-died"].exit
+    assert said.document["error"]["code"] in {CASES["registry-died"].code, "S1-R15"}
+    assert "run the command again: only what lacks is sent" in said.hint
+    assert (site.stand(), tags(plain), plain.damaged_blobs()) == (before, {}, [])
+    there = plain.blobs()
+    plain.start()
+    again = site.load()
+    lacked = cargo.blobs.keys() - there.keys()
+    assert again.loaded["bytes_sent"] == sum(cargo.blobs[digest] for digest in lacked)
+    assert site.has_loaded()
+
+
+def test_a_registry_that_is_started_again_in_the_middle(
+    site: LoadSite, plain: RegistryServer, cargo: Cargo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def restart() -> None:
+        plain.stop(how=signal.SIGKILL)
+        plain.start()
+
+    patience = Patience(tries=6, first_s=0.1)
+    monkeypatch.setattr("s1ctl.oci.registry.Patience", lambda: patience)
+    at_half(monkeypatch, cargo, restart)
+    said = site.load()
+    assert said.outcome == CASES["registry-restarted"].outcome
+    assert cargo.blobs.items() <= plain.blobs().items()
+    assert plain.damaged_blobs() == []
+    assert site.has_loaded()
+
+
+def test_s1ctl_killed_in_the_middle_and_run_again(plain: RegistryServer, tmp_path: Path) -> None:
+    cargo = make_cargo(tmp_path, layer_bytes=8 << 20)
+    site = LoadSite(tmp_path / "killed", cargo, plain.url)
+    before = site.stand()
+    program = "from s1ctl.cli.main import run; run()"
+    words = [sys.executable, "-c", program, *map(str, site.line())]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: any(path.stat().st_size > 1 << 20 for path in plain.uploads()))
+        process.kill()
+    assert (site.stand(), tags(plain), plain.damaged_blobs()) == (before, {}, [])
+    there = plain.blobs()
+    said = site.load()
+    assert said.outcome == CASES["registry-load-killed"].outcome
+    lacked = cargo.blobs.keys() - there.keys()
+    assert said.loaded["bytes_sent"] == sum(cargo.blobs[digest] for digest in lacked)
+    assert site.has_loaded()
