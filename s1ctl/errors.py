@@ -36,7 +36,7 @@ class Withdrawn(S1Error):
 
 
 class ContentsRefused(S1Error):
-    """A signed bundle whose contents contradict themselves: call the vendor."""
+    """Bytes that are not those that were signed, or contents that contradict themselves."""
 
 
 class PolicyRefused(S1Error):

@@ -14,7 +14,6 @@ from s1ctl.files import sync_folder
 from s1ctl.oci.digest import Digest
 from s1ctl.progress import Notify, Progress, silent
 from s1ctl.release.manifest import Blob, ReleaseManifest
-from s1ctl.release.verified import MAX_SUBJECTS
 
 BLOCK = 512
 SLOT_STEP = 64 << 10
@@ -182,10 +181,12 @@ def pad_header(document: bytes, slot_size: int | None = None) -> bytes:
 def index_json(manifest: ReleaseManifest) -> bytes:
     """Make the OCI index by which other tools find the images, as `NAME:VERSION`."""
     sizes = {blob.digest: blob.size for blob in manifest.blobs}
-    missing = [image.digest for image in manifest.images if image.digest not in sizes]
-    if missing or len(manifest.images) > MAX_SUBJECTS:
+    missing = [image.name for image in manifest.images if image.digest not in sizes]
+    if missing:
         raise ContentsRefused(
-            f"{len(missing)} images of the release are not in it", code="S1-C05", hint="build again"
+            f"the release has no manifest for its images {', '.join(missing[:5])}",
+            code="S1-C05",
+            hint="build the bundle again; in a bundle of others, tell the vendor this code",
         )
     return canonical_json(
         {

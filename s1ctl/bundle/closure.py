@@ -156,13 +156,18 @@ def _check_units(manifest: ReleaseManifest) -> None:
     settings = {setting.name for setting in manifest.settings}
     units = {unit.name for unit in manifest.units}
     for unit in manifest.units:
-        is_known = set(unit.images) <= images and set(unit.settings) <= settings
-        if not is_known or not set(unit.needs) <= units or unit.source != manifest.compose:
-            raise _refused(f"unit `{unit.name}` names something that is not there", "S1-C28")
+        lacking = {*unit.images} - images | {*unit.settings} - settings | {*unit.needs} - units
+        if lacking or unit.source != manifest.compose:
+            raise _lacking("unit", unit.name, lacking)
     for job in manifest.jobs:
-        is_known = job.image in images and set(job.settings) <= settings
-        if not is_known or job.source != manifest.compose:
-            raise _refused(f"job `{job.name}` names something that is not there", "S1-C28")
+        lacking = {job.image} - images | {*job.settings} - settings
+        if lacking or job.source != manifest.compose:
+            raise _lacking("job", job.name, lacking)
+
+
+def _lacking(kind: str, name: str, lacking: set[str]) -> ContentsRefused:
+    what = ", ".join(sorted(lacking)) or "another Compose file"
+    return _refused(f"{kind} `{name}` needs `{what}`, which is not in the release", "S1-C28")
 
 
 def _refused(message: str, code: str) -> ContentsRefused:

@@ -6,7 +6,7 @@ from s1ctl.bundle.revisions import parse_migration
 from s1ctl.errors import ContentsRefused, UsageError
 from s1ctl.oci.digest import Digest
 from s1ctl.release.compose import ComposeFile, make_jobs, make_units, parse_compose
-from s1ctl.release.manifest import Job, ReleaseManifest, Schema, Unit
+from s1ctl.release.manifest import Job, ReleaseManifest, Revision, Schema, Unit
 
 Read = Callable[[Digest], bytes]
 ASK = "do not proceed; tell the vendor this code and the name of the bundle"
@@ -48,7 +48,7 @@ def _check_services(manifest: ReleaseManifest, compose: ComposeFile) -> None:
     if differing:
         name = min(differing)[0]
         raise ContentsRefused(
-            f"`{name}` is one thing in the Compose file and another in the manifest",
+            f"service `{name}` of the Compose file is not what the manifest says of it",
             code="S1-C32",
             hint=ASK,
         )
@@ -69,12 +69,17 @@ def _check_lineage(manifest: ReleaseManifest, schema: Schema, read: Read) -> Non
         found = parse_migration(read(revision.digest), name=name)
         if found.revision != revision or found.parent != former:
             raise ContentsRefused(
-                f"`{name}` is revision `{found.revision.id}` after `{found.parent}`, and the "
-                f"manifest has `{_escaped(revision.id)}` after `{former}` in its place",
+                f"`{name}` is {_place(found.revision, found.parent)}, and the manifest says "
+                f"{_place(revision, former)}",
                 code="S1-C33",
                 hint=ASK,
             )
         former = revision.id
+
+
+def _place(revision: Revision, parent: str | None) -> str:
+    after = f"after `{_escaped(parent)}`" if parent else "the first"
+    return f"`{_escaped(revision.id)}` ({revision.phase}, {revision.release}), {after}"
 
 
 def _escaped(text: str) -> str:

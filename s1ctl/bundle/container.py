@@ -83,7 +83,10 @@ class BundleFile:
                 yield chunk
         if hasher.hexdigest() != blob.digest.hex:
             raise ContentsRefused(
-                f"`{self.path}` holds other bytes under `{blob.digest}`", code="S1-C10", hint=AGAIN
+                f"`{self.path}` holds other bytes than were signed as `{blob.digest}` "
+                f"({blob.kind}, from byte {member.offset})",
+                code="S1-C10",
+                hint=AGAIN,
             )
         if blob.size:
             yield chunk
@@ -141,14 +144,14 @@ def read_slot(file: BundleFile) -> tuple[bytes, int]:
     if not first.startswith(HEADER_NAME.encode()[: len(first)]):
         raise _refused(f"`{file.path}` is not a bundle", "S1-F04")
     if len(first) < BLOCK:
-        raise _refused(f"`{file.path}` ends at byte {file.size}", "S1-F10")
+        raise _refused(f"`{file.path}` has only {file.size} bytes", "S1-F10")
     size = SLOT_HEADERS.get(first)
     if size is None:
         raise _refused(f"`{file.path}` begins with another header than a bundle's", "S1-F05")
     raw = file.read(BLOCK, size)
     document = raw[: raw.rfind(b"}") + 1]
     spaces = raw[len(document) :]
-    if spaces.strip(b" ") or len(spaces) >= SLOT_STEP:
+    if spaces != b" " * len(spaces) or len(spaces) >= SLOT_STEP:
         raise _refused(f"the header of `{file.path}` is not padded as it must be", "S1-F06")
     return document, size
 
@@ -183,7 +186,7 @@ def _check_generated(
 ) -> None:
     for member, raw in zip(members[1:3], (LAYOUT_JSON, index_json(manifest)), strict=True):
         if file.read(member.offset, member.size) != raw:
-            raise _refused(f"`{member.name}` is not what it must be", "S1-F13")
+            raise _refused(f"`{member.name}` in `{file.path}` is not what it must be", "S1-F13")
 
 
 def _refused(message: str, code: str, hint: str = AGAIN) -> FormatRefused:

@@ -124,7 +124,7 @@ def _verify_release(
     """Verify the release by the keys of one root, and read it; answers its signers too."""
     role = root.roles.release
     keys = root.public_keys(role)
-    payload = verify_envelope(header.release, keys, role.threshold)
+    payload = verify_envelope(header.release, keys, role.threshold, what="the release")
     manifest = _parse_statement(header.release.payload_type, payload)
     _check_addressee(manifest, trust)
     signers = tuple(

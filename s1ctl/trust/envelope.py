@@ -29,18 +29,25 @@ class Envelope:
         return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(self.payload), self.payload)
 
 
-def verify_envelope(envelope: Envelope, keys: Collection[PublicKey], threshold: int) -> bytes:
+def verify_envelope(
+    envelope: Envelope, keys: Collection[PublicKey], threshold: int, *, what: str = "it"
+) -> bytes:
     """Hand back the payload if at least `threshold` distinct public keys of `keys` signed it.
 
-    Raises `NotVerified`: S1-S01 unsigned, S1-S02 too few, S1-S03 a threshold beyond 1..keys.
+    `what` is how a refusal calls it. Raises `NotVerified`: S1-S01 unsigned, S1-S02 too few, S1-S03
+    a threshold beyond 1..keys.
     """
     if type(threshold) is not int or not 1 <= threshold <= len(set(keys)):
         raise refuse(f"a threshold is `{threshold}` of {len(set(keys))} keys", "S1-S03")
     if not envelope.signatures:
-        raise refuse("it is not signed", "S1-S01")
+        raise refuse(f"{what} is not signed", "S1-S01")
     found = len(signers_of(envelope, keys))
     if found < threshold:
-        raise refuse(f"it is signed by {found} of {threshold} trusted keys", "S1-S02")
+        raise refuse(
+            f"{what} is signed by {found} of {threshold} trusted keys: the signatures are of other "
+            "keys, or a byte was changed since",
+            "S1-S02",
+        )
     return envelope.payload
 
 
@@ -81,7 +88,9 @@ def parse_envelope(data: object) -> Envelope:
     """
     listed = data.get("signatures") if isinstance(data, dict) else None
     if isinstance(listed, list) and len(listed) > MAX_SIGNATURES:
-        raise refuse(f"it has {len(listed)} signatures; {MAX_SIGNATURES} are allowed", "S1-S05")
+        raise refuse(
+            f"an envelope has {len(listed)} signatures; {MAX_SIGNATURES} are allowed", "S1-S05"
+        )
     try:
         document = parse_value(data, _Document)
     except ShapeError:
@@ -106,7 +115,7 @@ def parse_base64(text: str) -> bytes:
     except ValueError:
         raw = b""
     if make_base64(raw) != text:
-        raise refuse("it holds base64 that is not in canonical form", "S1-S06")
+        raise refuse("base64 of a payload, signature or key is not in its one form", "S1-S06")
     return raw
 
 
@@ -118,4 +127,6 @@ def make_base64(raw: bytes) -> str:
 def refuse(message: str, code: str) -> NotVerified:
     """Make the error for signatures that do not hold; what others wrote is escaped in it."""
     text = message[:300].encode("unicode_escape").decode("ascii")
-    return NotVerified(text, code=code, hint=f"do not proceed; run `s1ctl explain {code}`")
+    return NotVerified(
+        text, code=code, hint=f"do not proceed; `s1ctl explain {code}` says what to do"
+    )

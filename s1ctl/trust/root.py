@@ -114,9 +114,9 @@ def walk_chain(trusted: TrustedRoot, offered: Sequence[Envelope]) -> TrustedRoot
     for envelope in offered:
         claimed = _parse(envelope)  # only decides which checks apply
         if claimed.product != trusted.document.product:
-            raise refuse(f"it has a root of the product `{claimed.product[:64]!a}`", "S1-T03")
+            raise refuse(f"a root of the product `{claimed.product[:64]}` is offered", "S1-T03")
         if claimed.version > trusted.document.version:
-            trusted = _follow(trusted, envelope)
+            trusted = _follow(trusted, claimed, envelope)
         else:
             _check_known(trusted, claimed.version, envelope)
     return trusted
@@ -127,10 +127,11 @@ def roots_of(trusted: TrustedRoot) -> tuple[Root, ...]:
     return tuple(_parse(envelope) for envelope in reversed(trusted.envelopes))
 
 
-def _follow(trusted: TrustedRoot, envelope: Envelope) -> TrustedRoot:
+def _follow(trusted: TrustedRoot, claimed: Root, envelope: Envelope) -> TrustedRoot:
     current = trusted.document
     role = current.roles.root
-    verify_envelope(envelope, current.public_keys(role), role.threshold)
+    said = f"root {claimed.version}, seen from root {current.version},"
+    verify_envelope(envelope, current.public_keys(role), role.threshold, what=said)
     following = _trust(envelope).document
     if following.version != current.version + 1:
         raise refuse(f"root {following.version} comes after {current.version}", "S1-T05")
@@ -149,7 +150,8 @@ def _trust(envelope: Envelope) -> TrustedRoot:
     """Check a root by its own keys."""
     root = _parse(envelope)
     role = root.roles.root
-    verify_envelope(envelope, root.public_keys(role), role.threshold)
+    said = f"root {root.version}, seen by itself,"
+    verify_envelope(envelope, root.public_keys(role), role.threshold, what=said)
     return TrustedRoot(document=root, envelopes=(envelope,))
 
 

@@ -1,0 +1,8 @@
+import bz2
+from pathlib import Path
+
+from tests.support.attacks import Suspect, spoil
+
+
+def make(folder: Path) -> Suspect:
+    return spoil(folder, lambda raw: bz2.compress(bytes(raw)))

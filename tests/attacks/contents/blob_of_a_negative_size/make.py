@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from tests.support.attacks import Suspect, with_statement
+
+
+def make(folder: Path) -> Suspect:
+    return with_statement(folder, lambda data: data["predicate"]["blobs"][0].update(size=-1))

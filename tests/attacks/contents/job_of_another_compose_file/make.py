@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from s1ctl.oci.digest import Digest
+from s1ctl.release.manifest import Job
+from tests.support.attacks import PARTS, UNIT, Suspect, good
+
+
+def make(folder: Path) -> Suspect:
+    source = Digest.of(b"other")
+    job = Job(name="rows", source=source, image=UNIT.images[0], when="after-roll")
+    return Suspect(good(folder, PARTS.change(jobs=(job,))))

@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from tests.support.attacks import LAYER, Suspect, good, with_image
+
+
+def make(folder: Path) -> Suspect:
+    return Suspect(good(folder, with_image(lambda m: m["layers"][0].update(digest=LAYER[:-1]))))

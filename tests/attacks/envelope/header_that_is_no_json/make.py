@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from tests.support.attacks import Suspect, written
+
+
+def make(folder: Path) -> Suspect:
+    return written(folder, b"{s1-bundle}")

@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from tests.support.attacks import Suspect, document, written
+
+
+def make(folder: Path) -> Suspect:
+    return written(folder, document().replace(b'"format":1', b'"format":NaN'))

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from s1ctl.release.verified import STATEMENT_TYPE, Header, statement_json
+from s1ctl.trust.envelope import sign
+from tests.support.attacks import PARTS, VENDOR, Suspect, written
+
+
+def make(folder: Path) -> Suspect:
+    payload = statement_json(PARTS.manifest).replace(b'"schema":1', b'"schema": 1')
+    envelope = sign(STATEMENT_TYPE, payload, VENDOR.release_keys)
+    return written(folder, Header(roots=(VENDOR.root,), release=envelope))

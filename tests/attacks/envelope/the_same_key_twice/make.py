@@ -1,0 +1,7 @@
+from pathlib import Path
+
+from tests.support.attacks import PAIR, Suspect, good
+
+
+def make(folder: Path) -> Suspect:
+    return Suspect(good(folder, vendor=PAIR, keys=PAIR.release_keys[:1] * 2), PAIR.trust)

@@ -1,0 +1,8 @@
+from pathlib import Path
+
+from s1ctl.trust.root import sign_root
+from tests.support.attacks import VENDOR, Suspect, rotated, with_roots
+
+
+def make(folder: Path) -> Suspect:
+    return with_roots(folder, VENDOR.root, sign_root(rotated(), VENDOR.root_keys))
