@@ -122,6 +122,8 @@ def make_parts(
     images: Sequence[str] = ("console", "gateway"),
     layer_bytes: int = 100_000,
     is_multi_platform: bool = False,
+    platform: str = "linux/amd64",
+    port: int = 8080,
     product: str = PRODUCT,
     channel: str = CHANNEL,
 ) -> Parts:
@@ -134,10 +136,11 @@ def make_parts(
             version=version,
             layer_bytes=layer_bytes,
             is_multi_platform=is_multi_platform,
+            platform=platform,
         )
         for name in images
     )
-    compose = shelf.put("compose", compose_yaml(images), "compose.yaml")
+    compose = shelf.put("compose", compose_yaml(images, port), "compose.yaml")
     revisions = tuple(
         put_revision(shelf, name, parent) for name, parent in (("0001", None), ("0002", "0001"))
     )
@@ -152,7 +155,7 @@ def make_parts(
         blobs=shelf.in_order(),
         images=made,
         compose=compose,
-        units=tuple(make_unit(name, compose) for name in images),
+        units=tuple(make_unit(name, compose, port) for name in images),
         settings=(Setting(name="console_password", kind="secret", generate=32),),
         schemas=(
             Schema(
@@ -186,22 +189,28 @@ def migration_py(name: str, parent: str | None) -> bytes:
     ).encode()
 
 
-def make_unit(name: str, compose: Digest) -> Unit:
+def make_unit(name: str, compose: Digest, port: int = 8080) -> Unit:
     return Unit(
         name=name,
         target="docker",
         role="edge" if name == "gateway" else "app",
         source=compose,
         images=(name,),
-        health=Health(port=8080, ready="/ready"),
+        health=Health(port=port, ready="/ready"),
     )
 
 
 def put_image(
-    shelf: Shelf, name: str, *, version: str, layer_bytes: int, is_multi_platform: bool = False
+    shelf: Shelf,
+    name: str,
+    *,
+    version: str,
+    layer_bytes: int,
+    is_multi_platform: bool = False,
+    platform: str = "linux/amd64",
 ) -> Image:
     """Put an image's blobs on the shelf."""
-    platforms = ("linux/amd64", "linux/arm64") if is_multi_platform else ("linux/amd64",)
+    platforms = ("linux/amd64", "linux/arm64") if is_multi_platform else (platform,)
     manifests = [
         (
             platform,
@@ -263,11 +272,11 @@ def descriptor(shelf: Shelf, digest: Digest, media_type: str) -> dict[str, objec
     return {"mediaType": media_type, "digest": digest, "size": len(shelf.blobs[digest])}
 
 
-def compose_yaml(names: Sequence[str]) -> bytes:
+def compose_yaml(names: Sequence[str], port: int = 8080) -> bytes:
     services = "".join(
         f"  {name}:\n    image: {name}\n"
         f"    x-s1ctl: {{role: {'edge' if name == 'gateway' else 'app'}, "
-        f"health: {{port: 8080, ready: /ready}}}}\n"
+        f"health: {{port: {port}, ready: /ready}}}}\n"
         for name in names
     )
     return f"services:\n{services}".encode()

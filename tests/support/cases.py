@@ -65,9 +65,20 @@ CASES = read_cases()
 
 
 def outcome_of(status: int, document: Mapping[str, object]) -> tuple[int, str]:
-    """Take the exit code and the error's code, or its cause's, from a JSON result."""
+    """Take the exit code and the error's code, its cause's or the worst finding's, from JSON."""
     error = document.get("error") or document.get("cause") or {}
-    return status, str(error.get("code", "")) if isinstance(error, Mapping) else ""
+    code = str(error.get("code", "")) if isinstance(error, Mapping) else ""
+    return status, code or worst_of(document.get("findings"))
+
+
+def worst_of(findings: object) -> str:
+    """Say the id of the first finding that is worst; nothing where all passed."""
+    found = findings if isinstance(findings, list) else []
+    for outcome in ("fail", "error", "warn"):
+        for finding in found:
+            if finding["outcome"] == outcome:
+                return str(finding["id"])
+    return ""
 
 
 def stand_of(folder: Path) -> dict[str, str]:
