@@ -20,6 +20,7 @@ from s1ctl.cli import (
     report,
     secret,
     status,
+    support,
     trust,
     uninstall,
     upgrade,
@@ -40,6 +41,7 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(status.status)
     app.command()(status.history)
     app.command()(report.report)
+    app.command()(support.support_bundle)
     app.command()(prune.prune)
     app.command()(uninstall.uninstall)
     app.command()(explain.explain)

@@ -178,11 +178,13 @@ class Engine:
         pid, parent = found["Titles"].index("PID"), found["Titles"].index("PPID")
         return {int(row[pid]): int(row[parent]) for row in found["Processes"] or ()}
 
-    def tail(self, name: str, *, lines: int) -> str:
-        """Say the last lines of a container's output; nothing where there is none."""
+    def tail(
+        self, name: str, *, lines: int, since: int | None = None, has_times: bool = False
+    ) -> str:
+        """Say the last lines of a container's output, `since` a Unix time; nothing if none is."""
         with translated("read the log of container", name):
             try:
-                raw = self._api.logs(name, tail=lines)
+                raw = self._api.logs(name, tail=lines, since=since, timestamps=has_times)
             except APIError:
                 return ""
         return bytes(raw).decode("utf-8", "replace").strip()

@@ -1,0 +1,89 @@
+"""Every secret that s1ctl keeps or is pointed at, so that its value can be masked."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from s1ctl.errors import S1Error
+from s1ctl.report.support.encodings import forms_of
+from s1ctl.report.support.redact import Known
+from s1ctl.site.config import Site
+from s1ctl.site.secrets import KEY, SecretSource
+
+_VARIABLE = re.compile(
+    r"(pass|_pwd|secret|token|credential|api_?key)(?!.*(file|path)$)", re.IGNORECASE
+)
+_REFERENCE = re.compile(r"\b(env:[A-Za-z_]\w*|file:/[^\s\"'},\]]+)")
+MAX_BYTES = 64 * 1024
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The forms of what is known; `unknown` names what could not be read, and why."""
+
+    forms: set[str] = field(default_factory=set)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def known(self) -> Known:
+        """Make what masks them."""
+        return Known(self.forms)
+
+    def add(self, value: str | bytes) -> None:
+        """Take a value in, in each of its forms."""
+        self.forms |= forms_of(value)
+
+
+def gather_known(
+    site: Site | None, *, text: str, states: tuple[Path, ...], environment: Mapping[str, str]
+) -> Gathered:
+    """Fetch every secret: generated ones in all versions, and those that the site file names.
+
+    Where the site file was not read, references are found in its `text`, and no command is run.
+    """
+    gathered = Gathered()
+    for state in states:
+        _add_generated(gathered, state / "secrets")
+    for name, source in _sources(site) if site else _references(text):
+        try:
+            gathered.add(source.resolve(environment).reveal())
+        except S1Error as error:
+            gathered.unknown.append(f"{name} ({error.code})")
+    for name, value in environment.items():
+        if _VARIABLE.search(name):
+            gathered.add(value)
+    return gathered
+
+
+def _add_generated(gathered: Gathered, folder: Path) -> None:
+    try:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+    except OSError:
+        files = []
+    for path in files:
+        try:
+            raw = path.read_bytes()[:MAX_BYTES]
+        except OSError as error:
+            gathered.unknown.append(f"{path.parent.name} {path.name} ({error.strerror})")
+            continue
+        gathered.add(raw if path.name == KEY else raw.decode("utf-8", "replace"))
+
+
+def _sources(site: Site) -> Iterator[tuple[str, SecretSource]]:
+    """Yield every source of the site file; text settings that look like one are harmless."""
+    if site.registry.password:
+        yield "registry.password", site.registry.password
+    for name, access in site.databases.items():
+        if access.url:
+            yield f"databases.{name}.url", access.url
+    for name, value in site.values.items():
+        try:
+            yield f"values.{name}", SecretSource(str(value))
+        except ValueError:
+            continue
+
+
+def _references(text: str) -> Iterator[tuple[str, SecretSource]]:
+    for found in _REFERENCE.findall(text):
+        yield found, SecretSource(found)
