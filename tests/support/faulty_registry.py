@@ -116,12 +116,14 @@ def always(when: Callable[[Exchange], bool], fault: Fault) -> Choose:
 class FaultyRegistry:
     """Hands requests on to the registry `behind`, but for those that `fault` picks.
 
-    Everything else is the registry's own. `exchanges` remembers every request.
+    Everything else is the registry's own. `exchanges` remembers every request. What it `lends` are
+    headers that the registry gets in addition, as an object store needs no password.
     """
 
     def __init__(self, behind: RegistryServer) -> None:
         self.behind = behind
         self.fault: Choose = no_fault
+        self.lends: Mapping[str, str] = {}
         self.exchanges: list[Exchange] = []
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
@@ -208,6 +210,8 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in self.headers.items():
                 if name.lower() not in _HOP_BY_HOP:
                     asked.putheader(name, value)
+            for name, value in self.proxy.lends.items():
+                asked.putheader(name, value)
             asked.endheaders()
             for chunk in self._body(exchange, until):
                 asked.send(chunk)
@@ -229,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
         body: bytes | Iterator[bytes],
     ) -> None:
         exchange.status = status
-        self.send_response(status)
+        self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
         if not isinstance(body, bytes):
