@@ -14,21 +14,27 @@ if TYPE_CHECKING:
 
 INDENT = " " * 7
 QUIET = ("pass", "skip")
-LOUD = ("warn", "error", "fail")
+LOUD = ("waived", "warn", "error", "fail")
 
 
 def describe(findings: "tuple[Finding, ...]") -> list[str]:
     """Say every finding in lines of 80 columns; only a command to copy may be longer."""
-    quiet = [one for one in findings if one.outcome in QUIET]
+    quiet = [one for one in findings if _word(one) in QUIET]
+    groups = list(dict.fromkeys(one.group for one in quiet))
+    quiet.sort(key=lambda one: groups.index(one.group))
     lines: list[str] = []
     for group, members in groupby(quiet, key=lambda one: one.group):
         lines += [group, *(text for one in members for text in _quiet(one))]
-    for outcome in LOUD:
+    for word in LOUD:
         for one in findings:
-            if one.outcome == outcome:
-                lines += ["", *_loud(one)]
-    counts = [(word, sum(f.outcome == word for f in findings)) for word in (*QUIET, *LOUD)]
+            if _word(one) == word:
+                lines += ["", *(_waived(one) if word == "waived" else _loud(one))]
+    counts = [(word, sum(_word(f) == word for f in findings)) for word in (*QUIET, *LOUD)]
     return [*lines, "", ", ".join(f"{count} {word}" for word, count in counts if count)]
+
+
+def _word(finding: "Finding") -> str:
+    return "waived" if finding.waived else finding.outcome
 
 
 def list_lines(checks: "Iterable[Check]") -> list[str]:
@@ -63,6 +69,15 @@ def _loud(finding: "Finding") -> list[str]:
     if finding.fix:
         lines += [f"{INDENT}run on {finding.fix.where}:", f"{INDENT}  {finding.fix.command}"]
     return [*lines, f"{INDENT}more: {finding.docs}"]
+
+
+def _waived(finding: "Finding") -> list[str]:
+    """Say what is not as wanted, and who answers for it."""
+    assert finding.waived is not None
+    lines = _wrapped(f"{'waived':<7}", f"{finding.id}: {finding.title}")
+    lines += _wrapped(f"{INDENT}seen: ", _seen(finding))
+    lines += _wrapped(f"{INDENT}by: ", f"{finding.waived.who}, {finding.waived.at}")
+    return [*lines, *_wrapped(f"{INDENT}since: ", finding.waived.reason)]
 
 
 def _seen(finding: "Finding") -> str:

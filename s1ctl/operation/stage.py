@@ -31,7 +31,9 @@ def check_site(step: CheckSite, run: Run) -> Action:
     """Judge the site for the releases of the path; done at every run."""
 
     def do(_: Notify) -> Record:
-        findings = judge_site(run.context, step.releases, operation=run.operation.id)
+        findings = judge_site(
+            run.context, step.releases, run.operation.plan, operation=run.operation.id
+        )
         return {"findings": {f.id: f.outcome for f in findings}}
 
     return Action(probe=always, do=do)

@@ -36,6 +36,14 @@ class Fix(Value):
     safe: bool
 
 
+class Waived(Value):
+    """Who answers for a check that did not pass, and why."""
+
+    reason: str
+    who: str
+    at: str
+
+
 class Judgement(Value):
     """What a check's judge says of the facts."""
 
@@ -47,7 +55,10 @@ class Judgement(Value):
 
 
 class Finding(Value):
-    """The result of one planned check (schema 1); `title` is the desired state."""
+    """The result of one planned check (schema 1); `title` is the desired state.
+
+    One that is waived has the outcome `skip`, and `observed` still says what was seen.
+    """
 
     id: str
     version: int = 1
@@ -65,7 +76,7 @@ class Finding(Value):
     docs: str
     evidence: tuple[str, ...] = ()
     waivable: bool = True
-    waived: str | None = None
+    waived: Waived | None = None
     duration_ms: Annotated[int, Meta(ge=0)] = 0
     started: str
 

@@ -18,12 +18,9 @@ from tests.support.registry import free_port
 pytestmark = pytest.mark.integration
 
 
-def check(dsn: Secret, **needs: Any) -> Finding:
+def check(dsn: Secret, name: str = "pg.connect", **needs: Any) -> Finding:
     wanted = {"is_installed": True, "databases": ("main",), **needs}
-    found = findings_of(
-        collectors({"main": lambda: reading(dsn)}), make_needs(**wanted), "pg.connect"
-    )
-    return found["pg.connect"]
+    return findings_of(collectors({"main": lambda: reading(dsn)}), make_needs(**wanted), name)[name]
 
 
 def seen(finding: Finding) -> str:
@@ -61,7 +58,7 @@ def test_a_database_that_does_not_take_us_fails_with_the_reason_and_no_secret(
 
 
 def test_a_server_of_another_version_than_the_release_wants_fails(postgres: Database) -> None:
-    found = check(postgres.dsn(), postgresql=SpecifierSet(">=16"))
+    found = check(postgres.dsn(), "pg.version", postgresql=SpecifierSet(">=16"))
     assert found.outcome == "fail"
     assert found.required is not None
     assert found.required.source == "release 1.0.0"

@@ -6,7 +6,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from s1ctl.errors import UsageError
-from s1ctl.preflight import disks, engine, host, postgresql, registry, state
+from s1ctl.preflight import disks, engine, host, registry, state
 from s1ctl.preflight.catalogue import CHECKS, blocking, select
 from s1ctl.preflight.check import evaluate
 from s1ctl.preflight.finding import Finding
@@ -190,29 +190,6 @@ def test_an_engine_that_lacks_the_registrys_authority_is_told_the_command(found:
     assert judgement.outcome == "fail"
     assert judgement.fix is not None
     assert judgement.fix.command.startswith("install -D -m 0644 /etc/s1ctl/ca.pem /etc/docker/")
-
-
-DATABASE = {"reason": None, "version": "15.4", "is_replica": False, "size": 1}
-
-
-@pytest.mark.parametrize(
-    ("change", "outcome"),
-    [
-        ({}, "pass"),
-        ({"reason": "the password is wrong", "code": "S1-D02", "hint": "mend"}, "fail"),
-        ({"is_replica": True}, "fail"),
-        ({"version": "13.9"}, "fail"),
-    ],
-)
-def test_a_database_must_take_us_and_be_a_primary(change: dict[str, Any], outcome: str) -> None:
-    wanted = needs(databases=("main",), is_installed=True, postgresql=SpecifierSet(">=15"))
-    values = {"pg.databases": {"main": {**DATABASE, **change}}}
-    assert postgresql.judge_connect(values, wanted).outcome == outcome
-
-
-def test_a_database_that_the_site_file_does_not_name_fails() -> None:
-    wanted = needs(databases=("main",), is_installed=True)
-    assert postgresql.judge_connect({"pg.databases": {}}, wanted).outcome == "fail"
 
 
 LOCK = {"operation": "op-1", "who": "root", "since": "2026", "is_alive": True}
