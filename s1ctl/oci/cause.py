@@ -40,12 +40,18 @@ def gone(failed: InputOutputFailed) -> TemporarilyFailed:
     )
 
 
+def through(failed: InputOutputFailed, proxy: object) -> InputOutputFailed:
+    """Make the same error, and say that a proxy was between."""
+    message = f"{failed.message}; asked through the proxy {proxy}"
+    return type(failed)(message, code=failed.code, hint=failed.hint)
+
+
 def no_proxy_there(host: str, proxy: object, reason: str) -> InputOutputFailed:
     """Make the error for a proxy that does not take our connection."""
     return InputOutputFailed(
         f"the proxy {proxy}, which is to lead to `{host}`, cannot be reached: {escaped(reason)}",
         code="S1-R26",
-        hint=f"correct the variable, or go straight: `export NO_PROXY={_name(host)}`",
+        hint=f"correct the variable, or {_straight(host)}",
     )
 
 
@@ -53,10 +59,11 @@ def not_led_on(host: str, proxy: object, status: int, reason: str) -> InputOutpu
     """Make the error for what a proxy answers in place of leading on."""
     if status == 407:
         return no_entry(host, proxy)
-    return InputOutputFailed(
+    kind = TemporarilyFailed if status >= 500 else InputOutputFailed
+    return kind(
         f"the proxy {proxy} does not lead to `{host}`: it answers {status} {escaped(reason)}",
         code="S1-R27",
-        hint=f"allow it there, or go straight: `export NO_PROXY={_name(host)}`",
+        hint=f"allow it there, or {_straight(host)}",
     )
 
 
@@ -66,12 +73,13 @@ def no_entry(host: str, proxy: object) -> InputOutputFailed:
         f"the proxy {proxy}, which is to lead to `{host}`, does not let us in (407)",
         code="S1-R27",
         hint="write its user into the variable, `http://USER:PASSWORD@HOST:PORT`,"
-        f" or go straight: `export NO_PROXY={_name(host)}`",
+        f" or {_straight(host)}",
     )
 
 
-def _name(host: str) -> str:
-    return host.rpartition(":")[0] if ":" in host else host
+def _straight(host: str) -> str:
+    name = host.rpartition(":")[0] if ":" in host else host
+    return f'go straight: `export NO_PROXY="$NO_PROXY,{name}"`'
 
 
 def timed_out(host: str, deadline: str) -> TemporarilyFailed:

@@ -62,11 +62,9 @@ class Pools:
                 decode_content=False,
             )
         except HTTPError as error:
-            if proxy is not None and isinstance(error, urllib3.exceptions.ProxyError):
-                raise _proxy_failed(error, call, proxy) from None
-            failed = translate(error, call, deadlines, ca=self._ca)
-            is_refused = failed.code == "S1-R02" and was_there
-            raise cause.gone(failed) if is_refused else failed from None
+            failed = _failure(error, call, deadlines, ca=self._ca, proxy=proxy)
+            is_gone = failed.code in {"S1-R02", "S1-R26"} and was_there
+            raise cause.gone(failed) if is_gone else failed from None
 
     def _manager(self, proxy: Proxy | None) -> urllib3.PoolManager:
         found = self._managers.get(proxy)
@@ -74,6 +72,16 @@ class Pools:
             found = _open(self._context, self._deadlines.progress_s, proxy)
             found = self._managers.setdefault(proxy, found)
         return found
+
+
+def _failure(
+    error: HTTPError, call: Call, deadlines: Deadlines, *, ca: Path | None, proxy: Proxy | None
+) -> InputOutputFailed:
+    if proxy is None:
+        return translate(error, call, deadlines, ca=ca)
+    if isinstance(error, urllib3.exceptions.ProxyError):
+        return _proxy_failed(error, call, proxy)
+    return cause.through(translate(error, call, deadlines, ca=ca), proxy)
 
 
 def translate(  # noqa: C901, PLR0911 - one case a cause
@@ -108,6 +116,8 @@ def _proxy_failed(error: HTTPError, call: Call, proxy: Proxy) -> InputOutputFail
     inner = error.args[-1] if error.args else None
     if isinstance(inner, TunnelRefused):
         return cause.not_led_on(host, proxy, inner.status, inner.reason)
+    if isinstance(inner, urllib3.exceptions.NameResolutionError):
+        return cause.no_proxy_there(host, proxy, "its name does not resolve")
     root = inner.__cause__ if isinstance(inner, Exception) else None
     return cause.no_proxy_there(host, proxy, reason_of(root or inner or error))
 
@@ -176,6 +186,7 @@ def _tunnel(self: Any) -> None:
     self.send("\r\n".join([*lines, "", ""]).encode("ascii"))
     answer = http.client.HTTPResponse(self.sock, method="CONNECT")
     answer.begin()
+    answer.close()  # its file; the connection goes on
     if answer.status != http.HTTPStatus.OK:
         self.close()
         raise TunnelRefused(answer.status, answer.reason)

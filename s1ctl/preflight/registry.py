@@ -42,7 +42,8 @@ def collectors(
 def _ping(access: RegistryAccess, registry: "Callable[[], Registry]") -> Fact:
     """Ask `/v2/`; a refusal is a measurement too, with its code."""
     try:
-        value = {"code": None, "text": f"lets us in by `{registry().ping()}`"}
+        client = registry()
+        value = {"code": None, "text": f"lets us in by `{client.ping()}`{client.way}"}
     except S1Error as error:
         value = {"code": error.code, "text": error.message, "hint": error.hint}
     return Fact(value=value, source=f"{access.url} /v2/")

@@ -476,7 +476,7 @@ def test_what_is_not_a_registry_is_told_as_such(told: Told) -> None:
     assert failed.value.code == "S1-R05"
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_not_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with AnswerServer(lambda _: Told()) as server:
