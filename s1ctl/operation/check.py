@@ -9,6 +9,7 @@ from packaging.specifiers import SpecifierSet
 from s1ctl.errors import NotEvaluated, NotReady, S1Error
 from s1ctl.ledger.waivers import Waiver
 from s1ctl.oci.digest import Digest
+from s1ctl.oci.proxy import Proxies
 from s1ctl.operation.context import Context
 from s1ctl.operation.gather import setting_problems, setting_values
 from s1ctl.operation.room import copies, disk_bytes, engine_root, inodes, lacking
@@ -130,7 +131,9 @@ def gather_facts(
         **mounts.collectors(context.site.state),
         **disks.collectors(_folders(needs), {n: c for n, c in known.items() if n in needs.copies}),
         **registry.collectors(context.site.registry, context.registry, images=needs.pulls),
-        **certificates.collectors(context.site.registry, context.now),
+        **certificates.collectors(
+            context.site.registry, context.now, lambda url: Proxies.of(context.environment).to(url)
+        ),
         **clock.collectors(
             context.site.target.socket,
             None if needs.is_staged else context.registry,

@@ -4,10 +4,13 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from s1ctl.errors import S1Error
+from s1ctl.oci.proxy import Proxy
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
 from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed, skipped
@@ -22,26 +25,31 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10
 WARNS = timedelta(days=30)
 Shown = dict[str, Any]
+Choose = Callable[[str], "Proxy | None"]
 
 
-def collectors(access: RegistryAccess, now: Callable[[], datetime]) -> dict[str, Collector]:
+def collectors(
+    access: RegistryAccess, now: Callable[[], datetime], proxy: Choose
+) -> dict[str, Collector]:
     """List what is read: the chain that the registry shows, verified or not, and the CA file."""
-    return {"certificates": lambda: _certificates(access, now)}
+    return {"certificates": lambda: _certificates(access, now, proxy)}
 
 
-def _certificates(access: RegistryAccess, now: Callable[[], datetime]) -> Fact:
+def _certificates(access: RegistryAccess, now: Callable[[], datetime], proxy: Choose) -> Fact:
     is_tls = access.url.startswith("https:")
     value: dict[str, Any] = {"at": now().isoformat(), "tls": is_tls, "served": [], "reason": None}
     if is_tls:
         try:
-            value["served"] = [_shown(one) for one in _served(access.url)]
+            value["served"] = [_shown(one) for one in _served(access.url, proxy(access.url))]
+        except S1Error as error:
+            value["reason"] = error.message
         except (OSError, ValueError) as error:
-            value["reason"] = str(error) or type(error).__name__
+            value["reason"] = getattr(error, "strerror", "") or str(error) or type(error).__name__
     value["authority"] = _authority(access.ca) if is_tls else []
     return Fact(value=value, source=f"{access.host}, {access.ca or 'no `registry.ca`'}")
 
 
-def _served(url: str) -> list["Certificate"]:
+def _served(url: str, proxy: Proxy | None) -> list["Certificate"]:
     """Fetch the chain of a server without believing it: an expired one is what we look for."""
     from cryptography.x509 import load_der_x509_certificate
 
@@ -51,10 +59,24 @@ def _served(url: str) -> list["Certificate"]:
     context.verify_mode = ssl.CERT_NONE
     place = (str(parts.hostname), parts.port or 443)
     with (
-        socket.create_connection(place, TIMEOUT_S) as plain,
+        _connect(place, proxy) as plain,
         context.wrap_socket(plain, server_hostname=parts.hostname) as wrapped,
     ):
         return [load_der_x509_certificate(raw) for raw in _chain(wrapped)]
+
+
+def _connect(place: tuple[str, int], proxy: Proxy | None) -> socket.socket:
+    """Connect straight or through a proxy. Raises `OSError`, for one that itself speaks TLS too."""
+    if proxy is None:
+        return socket.create_connection(place, TIMEOUT_S)
+    parts = urlsplit(proxy.url)
+    if parts.scheme != "http" or parts.hostname is None:
+        raise ConnectionError(f"certificates are not looked at through {proxy}")
+    tunnel = HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
+    known = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+    tunnel.set_tunnel(*place, headers=known)
+    tunnel.connect()
+    return tunnel.sock
 
 
 def _chain(wrapped: ssl.SSLSocket) -> list[bytes]:
@@ -102,10 +124,11 @@ def judge_expiry(values: Values, needs: Needs) -> Judgement:
     shown += [("`registry.ca`", one) for one in _relevant(found["authority"], found["served"])]
     if not shown:
         return skipped(f"no certificate was seen: {found['reason'] or 'the registry shows none'}")
-    return _judge(shown, datetime.fromisoformat(found["at"]))
+    unseen = f"; the registry's own was not seen: {found['reason']}" if found["reason"] else ""
+    return _judge(shown, datetime.fromisoformat(found["at"]), unseen)
 
 
-def _judge(shown: list[tuple[str, Shown]], at: datetime) -> Judgement:
+def _judge(shown: list[tuple[str, Shown]], at: datetime, unseen: str) -> Judgement:
     for where, one in shown:
         if datetime.fromisoformat(one["from"]) > at:
             return _refused(f"{_named(where, one)} is not valid before {_day(one['from'])}", one)
@@ -113,7 +136,7 @@ def _judge(shown: list[tuple[str, Shown]], at: datetime) -> Judgement:
     left = datetime.fromisoformat(first["until"]) - at
     is_over = left <= timedelta()
     text = f"{_named(where, first)} {'ended' if is_over else 'ends'} on {_day(first['until'])}"
-    text = f"{text}, {_days(left)}"
+    text = f"{text}, {_days(left)}{unseen}"
     if left < WARNS:
         return _refused(text, first, is_warning=not is_over)
     return passed(text, value=left.days, unit="days")
