@@ -84,8 +84,8 @@ class Here:
 
         ledger = look_at_ledger(self.site.state)
         if ledger.fault:
-            text = f"{ledger.fault.message}; it is read as it lies there, and nothing can be done"
-            self.output.say(f"warning: {text}; {ledger.fault.hint}", is_vital=True)
+            text = f"{ledger.fault.message}; it is only read, and nothing can be done before"
+            self.output.say(f"warning: {text}: {ledger.fault.hint}", is_vital=True)
         return ledger
 
     def require_ledger(self) -> None:
@@ -155,6 +155,13 @@ class Here:
         if line:
             with suppress(OSError):
                 line.close()
+
+    def end(self) -> None:
+        """Let go of everything that was opened."""
+        self.close()
+        ledger = self.__dict__.get("ledger")
+        if ledger:
+            ledger.close()
 
     def _user_folder(self, variable: str, usual: str) -> Path:
         given = self.environment.get(variable)

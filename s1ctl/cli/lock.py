@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s1ctl.cli import context
-from s1ctl.errors import InputOutputFailed
+from s1ctl.errors import InputOutputFailed, SiteHeld
 
 if TYPE_CHECKING:
     from s1ctl.ledger.lock import Held
@@ -34,22 +34,31 @@ def break_lock(
     line: typer.Context,
     *,
     reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    living: Annotated[
+        bool, typer.Option("--living", help="Also from a process that lives on this host.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Take the site from whoever holds it, in the ledger and at the engine.
 
-    A dead process needs none of this: its operation is taken over by `resume` and `rollback`.
+    A dead process needs none of this: its operation is taken over by `resume` and `rollback`. One
+    that lives on this host keeps it, unless `--living` is given; the record says so.
     """
     here = context.of(line)
+    now = datetime.now(UTC)
     held, at_engine = here.ledger.lock.holder(), _at_engine(here)
+    elsewhere = _as_held(at_engine, now) if at_engine else None
+    alive = _living(held, elsewhere)
+    if alive is not None and not living:
+        raise _refusal(alive)
     if held is not None:
-        here.output.say("\n".join(describe(held)))
+        here.output.say("\n".join(describe(held)), is_vital=not yes)
     if at_engine is not None and (held is None or held.operation != at_engine.operation):
-        here.output.say("\n".join(_describe_engine(at_engine)))
+        here.output.say("\n".join(_describe_engine(at_engine)), is_vital=not yes)
     if not here.confirm(QUESTION, is_yes=yes):
         raise typer.Abort
-    now = datetime.now(UTC)
-    elsewhere = _as_held(at_engine, now) if at_engine else None
+    if alive is not None:
+        reason = f"{reason} (process {alive.holder.pid} was alive, and --living was given)"
     broken = here.ledger.lock.break_(reason, at=now, elsewhere=elsewhere)
     if at_engine is not None:
         _break_at_engine(here)
@@ -57,6 +66,28 @@ def break_lock(
     here.output.result(
         f"the lock of {', '.join(sorted(operations))} is broken, and the reason recorded",
         {"broken": sorted(operations), "reason": reason},
+    )
+
+
+def _living(*found: "Held | None") -> "Held | None":
+    """Find who holds the site in a process that runs on this host."""
+    import socket
+
+    from s1ctl.ledger.holder import lives
+
+    here = socket.gethostname()
+    ours = [held for held in found if held is not None and held.holder.host == here]
+    return next((held for held in ours if lives(held.holder)), None)
+
+
+def _refusal(held: "Held") -> SiteHeld:
+    pid = held.holder.pid
+    return SiteHeld(
+        f"process {pid} of `{held.holder.who}` lives on this host and holds the site for operation"
+        f" `{held.operation}` ({held.message}); nothing was broken",
+        code="S1-L05",
+        hint=f"wait for it, or end it: `kill -INT {pid}` pauses it, then `s1ctl resume` or"
+        " `s1ctl rollback`; only if it hangs: `s1ctl lock break --living --reason TEXT`",
     )
 
 

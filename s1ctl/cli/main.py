@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         output.say(bug.record(here.log_file, error), is_vital=True)
         return BUG
     finally:
-        here.close()
+        here.end()
 
 
 def _refused(here: context.Here, error: S1Error) -> int:

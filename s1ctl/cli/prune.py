@@ -50,7 +50,7 @@ def prune(
         here.output.result(text, {"schema": SCHEMA, "done": False, "plan": plan_document(plan)})
         return
     if not here.output.is_json:
-        here.output.say("\n".join(text))
+        here.output.say("\n".join(text), is_vital=not yes)
     if not here.confirm("remove all this?", is_yes=yes):
         raise typer.Abort
     report = act(surroundings, plan, keep=count, is_registry_left=no_registry, notify=here.notify)

@@ -46,7 +46,7 @@ def uninstall(
             here.output.result(text, {**data, "done": False})
             return
         if not here.output.is_json:
-            here.output.say("\n".join(text))
+            here.output.say("\n".join(text), is_vital=not yes)
         if not _consents(here, site_name, is_data_purged=purge_data, is_yes=yes):
             raise typer.Abort
         act(surroundings, is_data_purged=purge_data)

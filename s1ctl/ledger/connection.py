@@ -1,5 +1,6 @@
 """The ledger's file: short transactions, and SQLite's failures in the operator's words."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from sqlalchemy.pool import QueuePool
 
 from s1ctl.errors import InputOutputFailed
 
+Words = tuple[str, str, str]
 BUSY_TIMEOUT_MS = 10_000
+LEAST_BYTES = 64 << 10  # what SQLite needs beside a ledger to work at all
 
 
 class Database:
@@ -102,12 +105,37 @@ def translated(path: Path) -> Iterator[None]:
         raise _failure(path, error) from None
 
 
-def _failure(path: Path, error: BaseException | None) -> InputOutputFailed:
+def check_writable(path: Path) -> None:
+    """Raise `InputOutputFailed` S1-I22 where owner, mode or mount forbid to write to the file."""
+    if not os.access(path, os.W_OK):
+        raise _failure(path, sqlite3.OperationalError("no right to write to it"), _READ_ONLY)
+
+
+def _failure(
+    path: Path, error: BaseException | None, known: Words | None = None
+) -> InputOutputFailed:
     number = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    code, what, hint = _FAILURES.get(number, _OTHER)
+    words, why = known or _FAILURES.get(number, _OTHER), str(error)
+    if known or number in _DISK:
+        words, why = _disk_failure(path.parent) or (words, why)
+    code, what, hint = words
     return InputOutputFailed(
-        f"the ledger `{path}` {what}: {error}", code=code, hint=hint.format(folder=path.parent)
+        f"the ledger `{path}` {what}: {why}", code=code, hint=hint.format(folder=path.parent)
     )
+
+
+def _disk_failure(folder: Path) -> tuple[Words, str] | None:
+    """Ask the file system for what SQLite has one word for; it writes even to read."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    if found.f_flag & os.ST_RDONLY:
+        return _READ_ONLY, "its file system is mounted read-only"
+    blocks = found.f_bavail if os.geteuid() else found.f_bfree
+    if blocks * found.f_frsize < LEAST_BYTES or (found.f_files and not found.f_ffree):
+        return _FULL, "its disk is full"
+    return None
 
 
 _FULL = ("S1-I21", "cannot be written", "make room: `df -h {folder}`")
@@ -119,6 +147,7 @@ _DAMAGED = (
 )
 _BUSY = ("S1-I24", "is in use by another process", "wait, then repeat; `s1ctl lock show` says who")
 _OTHER = ("S1-I25", "cannot be used", "check the disk under `{folder}`, then repeat")
+_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _FAILURES = {
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_READONLY: _READ_ONLY,

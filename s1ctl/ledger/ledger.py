@@ -7,7 +7,7 @@ from typing import Self
 from s1ctl.errors import InputOutputFailed
 from s1ctl.ledger.addresses import Addresses
 from s1ctl.ledger.backups import Backups
-from s1ctl.ledger.connection import Database
+from s1ctl.ledger.connection import Database, check_writable
 from s1ctl.ledger.lock import Lock
 from s1ctl.ledger.migrate import current_copy, ensure_schema
 from s1ctl.ledger.operations import Operations
@@ -82,7 +82,8 @@ def look_at_ledger(state: Path) -> Ledger:
     refusal stands where the ledger cannot be read either.
     """
     try:
-        return open_ledger(state)
+        ledger = open_ledger(state)
+        check_writable(state / NAME)
     except InputOutputFailed as fault:
         if fault.code not in UNWRITABLE:
             raise
@@ -90,3 +91,4 @@ def look_at_ledger(state: Path) -> Ledger:
             return Ledger(Database(state / NAME, fault=fault, copy=current_copy(state / NAME)))
         except OSError:
             raise fault from None
+    return ledger
