@@ -14,11 +14,11 @@ def apply(
     events: Events = None,
     yes: Yes = False,
 ) -> None:
-    """Make the site equal its file: only the units that use what changed are replaced.
+    """Make the site equal its file: units that use what changed, or do not run, are replaced.
 
     With the same plan, steps and rollback point as an upgrade.
     """
-    from s1ctl.operation.gather import apply_plan
+    from s1ctl.operation.mending import apply_plan
 
     here = context.of(line)
     code = run_plan(here, apply_plan, is_dry=dry_run, is_yes=yes, probe=probe, events=events)

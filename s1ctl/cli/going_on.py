@@ -28,7 +28,9 @@ def resume(line: typer.Context, *, probe: Probe = None, events: Events = None) -
         )
     with watching(here, events) as observe, acting(here, observe) as surroundings:
         outcome = operate.resume(surroundings, operation, watch=watch_of(probe))
-    raise typer.Exit(report(here, outcome))
+        with surroundings.interrupts.closing():
+            code = report(here, outcome)
+    raise typer.Exit(code)
 
 
 def rollback(
@@ -120,4 +122,5 @@ def _take_back(here: context.Here, *, probe: str | None, events: str | None, is_
         raise typer.Abort
     with watching(here, events) as observe, acting(here, observe) as surroundings:
         outcome = take_back(surroundings, operation, watch=watch_of(probe))
-    return report(here, outcome, is_way_back=True)
+        with surroundings.interrupts.closing():
+            return report(here, outcome, is_way_back=True)

@@ -67,6 +67,7 @@ def run_plan(
     from s1ctl.cli.surroundings import acting
     from s1ctl.cli.watch import watching
     from s1ctl.operation.check import check_plan
+    from s1ctl.operation.foreign import refuse_foreign
     from s1ctl.operation.operate import apply_plan, refuse_if_unfinished
 
     with watching(here, events) as observe, acting(here, observe) as context:
@@ -81,15 +82,17 @@ def run_plan(
             here.output.result(text, {**plan_text.document(plan), **lost})
             return 0
         if not here.output.is_json:
-            here.output.say("\n".join(text))
+            here.output.say("\n".join(text), is_vital=not is_yes)
         if cost and cost.refusal:
             raise cost.refusal
         if not here.confirm("apply this plan?", is_yes=is_yes or approved is not None):
             raise typer.Abort
         check_plan(context, plan)
+        refuse_foreign(context, plan)
         announced = cost.data if cost else None
         outcome = apply_plan(context, plan, watch=watch_of(probe), announced=announced)
-        return report(here, outcome)
+        with context.interrupts.closing():
+            return report(here, outcome)
 
 
 def watch_of(url: str | None) -> "OpenLoop | None":

@@ -6,7 +6,7 @@ from typing import Literal
 
 from s1ctl.plan.steps import Instance, Placement
 from s1ctl.release.manifest import Role
-from s1ctl.targets.docker_running import Running
+from s1ctl.targets.docker_running import Running, runs
 
 Kind = Literal[
     "missing", "stopped", "unhealthy", "other-release", "other-image", "stranger", "edge"
@@ -47,7 +47,7 @@ def find_drift(
     named = {p.container for one in recorded for p in one.instance.placements}
     return (
         *(drift for one in recorded for drift in _units(one, found)),
-        *(_stranger(each) for each in running if each.container not in named and _runs(each)),
+        *(_stranger(each) for each in running if each.container not in named and runs(each)),
         *(drift for one in recorded for drift in _edges(one, upstreams)),
     )
 
@@ -65,7 +65,7 @@ def _missing(one: Recorded, placement: Placement) -> Drift:
         kind="missing",
         name=placement.container,
         text=f"container `{placement.container}` of {one.instance.unit} is gone",
-        todo="have it made anew, data kept: `s1ctl uninstall`, then `s1ctl install --bundle FILE`",
+        todo="have it made anew: `s1ctl apply`",
     )
 
 
@@ -90,12 +90,12 @@ def _container(one: Recorded, placement: Placement, running: Running) -> Drift |
 
 
 def _state(name: str, running: Running) -> Drift | None:
-    if not _runs(running):
+    if not runs(running):
         return Drift(
             kind="stopped",
             name=name,
             text=f"`{name}` is not running: {running.state}",
-            todo=f"read why, then start it: `docker logs --tail 20 {name}`, `docker start {name}`",
+            todo=f"read why: `docker logs --tail 20 {name}`; have it run again: `s1ctl apply`",
         )
     if running.health == "unhealthy":
         return Drift(
@@ -133,10 +133,6 @@ def _edges(one: Recorded, upstreams: Mapping[str, Sequence[str]]) -> Iterator[Dr
             todo=f"correct `{unit}.conf` below `edge/` in the state directory, then"
             " `docker kill -s HUP` the edge",
         )
-
-
-def _runs(running: Running) -> bool:
-    return running.state not in ("created", "exited", "dead")
 
 
 def _digest(reference: str) -> str:

@@ -9,7 +9,12 @@ from s1ctl.errors import NoPath, NotReady, PolicyRefused, UsageError, Withdrawn
 from s1ctl.ledger.releases import Installed, LoadedRelease
 from s1ctl.oci.digest import Digest
 from s1ctl.operation.context import Context
-from s1ctl.operation.databases import access_of, applied_texts, refuse_changed_texts
+from s1ctl.operation.databases import (
+    access_of,
+    applied_texts,
+    kept_databases,
+    refuse_changed_texts,
+)
 from s1ctl.operation.route import find_route
 from s1ctl.operation.unknown_units import refuse_unknown_units
 from s1ctl.plan.plan import Plan, SecretUse, Settings
@@ -67,12 +72,6 @@ def upgrade_plan(
         site_view(context, *views), views, route.legs, is_stage=is_stage, is_contract=is_contract
     )
     return changed(plan, accepted=route.accepted)
-
-
-def apply_plan(context: Context) -> Plan:
-    """Plan the installed release with what the site file says now; empty where nothing differs."""
-    view = release_view(context, installed_release(context).digest)
-    return plan_change("apply", site_view(context, view), view)
 
 
 def rotate_plan(context: Context, secret: str) -> Plan:
@@ -202,15 +201,17 @@ def release_view(
     return ReleaseView(digest=digest, manifest=manifest, compose=compose, settings=settings)
 
 
-def site_view(context: Context, *views: ReleaseView) -> SiteView:
-    """Say how the site stands: ledger, databases, points.
+def site_view(context: Context, *views: ReleaseView, is_asked: bool = True) -> SiteView:
+    """Say how the site stands: ledger, databases where they are asked, points.
 
     Raises `ContentsRefused` S1-D17 where a view has another text of an applied revision.
     """
     site, installed = context.site, context.ledger.releases.installed()
     owned, newest = context.ledger.addresses.all(), context.ledger.points.newest()
-    texts = applied_texts(context, installed.digest, installed.settings) if installed else {}
-    refuse_changed_texts(texts, (view.manifest for view in views))
+    goals = tuple(view.manifest for view in views)
+    asked = installed if is_asked else None
+    texts = applied_texts(context, asked.digest, asked.settings, goals) if asked else {}
+    refuse_changed_texts(texts, goals)
     return SiteView(
         name=site.name,
         target_id=context.target.target_id(),
@@ -222,6 +223,7 @@ def site_view(context: Context, *views: ReleaseView) -> SiteView:
         addresses={name: (pair[0], pair[1]) for name, pair in owned.items()},
         applied={database: tuple(applied) for database, applied in texts.items()},
         services={name: each.service for name, each in site.databases.items() if each.service},
+        kept=frozenset() if installed else kept_databases(context),
         next_point=int(newest.id[1:]) + 1 if newest else 1,
         next_backup=context.ledger.backups.next_number(),
     )

@@ -56,7 +56,10 @@ def plan_change(verb: Literal["apply", "rotate"], site: SiteView, view: ReleaseV
 
     A database of the platform gets its new password before the units that use it.
     """
-    why = "the site file says otherwise" if verb == "apply" else "a secret has a new version"
+    why = "a secret has a new version"
+    if verb == "apply":
+        gone = ", ".join(sorted(site.down))
+        why = f"{gone} does not run as recorded" if gone else "the site file says otherwise"
     plan = _plan(verb, site, (view,), (Leg(to=view.version, why=why),))
     effects = (s for hop in plan.hops for s in hop.steps)
     is_change = any(not isinstance(s, RecordPoint | Soak | RecordRelease) for s in effects)

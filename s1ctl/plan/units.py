@@ -13,9 +13,9 @@ ORDER: dict[Role, int] = {"data": 0, "app": 1, "edge": 2}
 def place_units(
     site: SiteView, view: ReleaseView, current: Current | None, addresses: dict[str, Pair]
 ) -> tuple[Instance, ...]:
-    """Say where each unit shall run; an unchanged one stays where and what it is."""
+    """Say where each unit shall run; an unchanged one that runs stays where and what it is."""
     return tuple(
-        _unchanged(view, unit, current) or _placed(site, view, unit, current, addresses)
+        _unchanged(view, unit, current, site.down) or _placed(site, view, unit, current, addresses)
         for unit in view.manifest.units
     )
 
@@ -44,9 +44,11 @@ def _name(unit: Unit) -> str:
     return unit.name
 
 
-def _unchanged(view: ReleaseView, unit: Unit, current: Current | None) -> Instance | None:
+def _unchanged(
+    view: ReleaseView, unit: Unit, current: Current | None, down: frozenset[str]
+) -> Instance | None:
     running = current.instance(unit.name) if current else None
-    if running and running.fingerprint == view.fingerprint(unit):
+    if running and running.fingerprint == view.fingerprint(unit) and unit.name not in down:
         return running
     return None
 

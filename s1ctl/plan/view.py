@@ -74,7 +74,9 @@ class Current:
 class SiteView:
     """The site as the planner sees it; `applied` holds the revisions of each database.
 
-    `services` names the data unit of each database that is one of the platform's own.
+    `services` names the data unit of each database that is one of the platform's own; `kept` are
+    databases that hold what a former installation wrote, where nothing is installed; `down` are
+    units of which something does not run.
     """
 
     name: str
@@ -87,6 +89,8 @@ class SiteView:
     addresses: Mapping[str, Pair] = field(default_factory=dict)
     applied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
+    down: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
     next_point: int = 1
     next_backup: int = 1
 

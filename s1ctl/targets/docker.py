@@ -14,7 +14,8 @@ from s1ctl.site.facts import Fact
 from s1ctl.site.secrets import Secret
 from s1ctl.targets.docker_blueprint import Blueprint, compose_of
 from s1ctl.targets.docker_container import UNIT, volume_name
-from s1ctl.targets.docker_engine import Engine, EngineRefused
+from s1ctl.targets.docker_engine import Engine
+from s1ctl.targets.docker_faults import EngineRefused
 from s1ctl.targets.docker_hold import (
     Hold,
     break_hold,
@@ -82,7 +83,8 @@ class DockerTarget:
         raise InputOutputFailed(
             f"no container of `{unit}` is running",
             code="S1-E18",
-            hint=f"run `docker ps -a --filter label={UNIT}={unit}` to see why",
+            hint=f"have it run again: `s1ctl apply`; see why it does not:"
+            f" `docker ps -a --filter label={UNIT}={unit}`",
         )
 
     def ailment(self, instance: Instance) -> str | None:
@@ -92,6 +94,13 @@ class DockerTarget:
             for placement in instance.placements
         )
         return next((reason for reason in looks if reason is not None), None)
+
+    def refuse_foreign(self, containers: Sequence[str]) -> None:
+        """Raise `InputOutputFailed` S1-E17 where such a container or network is not the site's."""
+        for network in (self._objects.network, self._objects.services):
+            self._objects.find_network(network)
+        for name in containers:
+            self._objects.find(name)
 
     # images
 

@@ -2,28 +2,24 @@
 
 import socket as sockets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
 import docker
 import requests
 from docker.auth import encode_header
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 
 from s1ctl.errors import InputOutputFailed, UsageError
 from s1ctl.progress import Notify, Progress
+from s1ctl.targets.docker_faults import EngineRefused, failed, translated
 from s1ctl.targets.frames import read_frames, read_lines
 
 API = (1, 41)
 CALL_TIMEOUT_S = 60
 PULL_SILENCE_S = 600
 CHUNK_BYTES = 1 << 16
-FOREIGN = (DockerException, requests.RequestException, OSError)
 State = dict[str, Any]
-
-
-class EngineRefused(InputOutputFailed):
-    """The engine was reached and said no: what was asked for cannot be done."""
 
 
 class _Client(docker.APIClient):
@@ -77,23 +73,6 @@ def check_kind(info: Mapping[str, Any]) -> None:
         raise _refused("is part of a Swarm", "S1-E07", "run `docker swarm leave`")
 
 
-@contextmanager
-def translated(what: str, name: str) -> Iterator[None]:
-    """Turn the SDK's faults, while the engine was asked to `what`, into ours.
-
-    Raises `InputOutputFailed` S1-E10 and S1-E13, `EngineRefused` S1-E11.
-    """
-    try:
-        yield
-    except requests.Timeout:
-        raise _failed(what, name, "no answer in time", "S1-E10") from None
-    except APIError as error:
-        reason = str(error.explanation or error).strip()
-        raise _failed(what, name, reason, "S1-E11", EngineRefused) from None
-    except FOREIGN as error:
-        raise _failed(what, name, str(error) or type(error).__name__, "S1-E13") from None
-
-
 class Engine:
     """What s1ctl asks of an engine. Names are containers', networks', volumes' names."""
 
@@ -133,7 +112,14 @@ class Engine:
     def create(self, name: str, config: State) -> None:
         """Create a container from an API document."""
         with translated("create container", name):
-            self._api.create_container_from_config(config, name)
+            try:
+                self._api.create_container_from_config(config, name)
+            except ImageNotFound:
+                raise EngineRefused(
+                    f"the engine has no image `{config['Image']}` any more",
+                    code="S1-E19",
+                    hint="run the same command again: its stage pulls what is missing",
+                ) from None
 
     def start(self, name: str) -> None:
         """Start a container; nothing happens when it runs."""
@@ -301,7 +287,7 @@ class Engine:
         )
         for line in read_lines(chunks):
             if "error" in line:
-                raise _failed("pull", reference, str(line["error"]), "S1-E14")
+                raise failed("pull", reference, str(line["error"]), "S1-E14")
             detail = line.get("progressDetail") or {}
             done, total = detail.get("current", 0), detail.get("total", 0)
             label = f"{reference} {line.get('status', '')}"
@@ -325,7 +311,7 @@ class Engine:
         if response.ok:
             return _chunks(what, name, client, response)
         with translated(what, name), closing(client), closing(response):
-            raise _failed(what, name, response.text.strip(), "S1-E11", EngineRefused)
+            raise failed(what, name, response.text.strip(), "S1-E11", EngineRefused)
 
 
 def _chunks(what: str, name: str, client: _Client, response: requests.Response) -> Iterator[bytes]:
@@ -372,17 +358,3 @@ def _filters(labels: Mapping[str, str]) -> list[str]:
 
 def _refused(what: str, code: str, hint: str) -> InputOutputFailed:
     return InputOutputFailed(f"the engine {what}", code=code, hint=hint)
-
-
-def _failed(
-    what: str,
-    name: str,
-    reason: str,
-    code: str,
-    kind: type[InputOutputFailed] = InputOutputFailed,
-) -> InputOutputFailed:
-    return kind(
-        f"the engine could not {what} `{name}`: {reason}",
-        code=code,
-        hint=f"run `s1ctl explain {code}`, and look at `journalctl -u docker`",
-    )

@@ -19,8 +19,8 @@ from s1ctl.targets.docker_container import (
     Spec,
     container_document,
 )
-from s1ctl.targets.docker_engine import EngineRefused
-from s1ctl.targets.docker_objects import SiteObjects, State
+from s1ctl.targets.docker_faults import EngineRefused
+from s1ctl.targets.docker_objects import NotOurs, SiteObjects, State
 
 JOB = PREFIX + "job"
 DEADLINE_S = 3600.0
@@ -87,7 +87,7 @@ class JobRunner:
     def _start(self) -> None:
         try:
             self.objects.create_job(self.container, job_document(self.make()))
-        except EngineRefused as error:
+        except (EngineRefused, NotOurs) as error:
             raise StepFailed(
                 f"job `{self.container}` cannot be started: {error.message}",
                 code="S1-E42",
@@ -95,14 +95,14 @@ class JobRunner:
             ) from None
 
     def _state(self) -> JobState:
-        return state_of(self.objects.find(self.container), self.operation)
+        return state_of(self.objects.seek(self.container), self.operation)
 
     def _tell(self, waited_s: int) -> None:
         label = f"wait for `{self.container}`"
         self.notify(Progress(label=label, done=waited_s, total=0, unit="s"))
 
     def _failed(self) -> StepFailed:
-        found = self.objects.find(self.container)
+        found = self.objects.seek(self.container)
         status = found["State"].get("ExitCode") if found else None
         how = "is gone" if found is None else f"ended with status {status}"
         return StepFailed(

@@ -24,6 +24,10 @@ STOPPED = ("created", "exited", "dead")
 State = dict[str, Any]
 
 
+class NotOurs(InputOutputFailed):
+    """A name is taken by something that is not of this site."""
+
+
 class SiteObjects:
     """What one site owns at the engine, by name."""
 
@@ -113,9 +117,16 @@ class SiteObjects:
     # containers
 
     def find(self, name: str) -> State | None:
-        """Inspect a container of this site. Raises `InputOutputFailed` S1-E17 for a foreign one."""
+        """Inspect a container of this site. Raises `NotOurs` S1-E17 for a foreign one."""
         found = self._engine.container(name)
         return self._ours("container", name, found, found["Config"]["Labels"] if found else None)
+
+    def seek(self, name: str) -> State | None:
+        """Inspect a container of this site; a foreign one is as good as none."""
+        try:
+            return self.find(name)
+        except NotOurs:
+            return None
 
     def names(self, **labels: str) -> tuple[str, ...]:
         """Name this site's containers, of a `unit` or `role` where given."""
@@ -124,12 +135,12 @@ class SiteObjects:
 
     def is_running(self, name: str) -> bool:
         """Say whether a container runs, or is about to be started again by the engine."""
-        found = self.find(name)
+        found = self.seek(name)
         return found is not None and found["State"]["Status"] not in STOPPED
 
     def is_made_for(self, name: str, instance: Instance) -> bool:
         """Say whether the container is there and of this release and these settings."""
-        found = self.find(name)
+        found = self.seek(name)
         if found is None:
             return False
         labels = found["Config"]["Labels"]
@@ -138,13 +149,13 @@ class SiteObjects:
         )
 
     def create(self, spec: Spec) -> None:
-        """Create a container; one of the same name that was made from something else goes."""
-        self._engine.remove(spec.placement.container)
+        """Create a container; ours of the same name that was made from something else goes."""
+        self.remove(spec.placement.container)
         self._engine.create(spec.placement.container, container_document(spec))
 
     def create_job(self, name: str, document: State) -> None:
         """Create and start a container that ends by itself; it may call apps by their names."""
-        self._engine.remove(name)
+        self.remove(name)
         self._engine.create(name, document)
         self._engine.join(self.services, name, aliases=[])
         self._engine.start(name)
@@ -172,7 +183,7 @@ class SiteObjects:
 
     def park(self, name: str) -> None:
         """Stop a container and keep it; it stays stopped over a restart of the engine."""
-        found = self.find(name)
+        found = self.seek(name)
         if found is None:
             return
         if found["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no"):
@@ -181,13 +192,13 @@ class SiteObjects:
             self._engine.stop(name, grace_s=int(found["Config"].get("StopTimeout") or 10))
 
     def remove(self, name: str) -> None:
-        """Kill and remove a container."""
+        """Kill and remove a container. Raises `NotOurs` for a foreign one."""
         if self.find(name) is not None:
             self._engine.remove(name)
 
     def tail(self, name: str) -> str:
-        """Say the last lines of a container's output, on one line."""
-        return " | ".join(self._engine.tail(name, lines=5).splitlines())
+        """Say the last lines of a container's output, on one line, each once."""
+        return " | ".join(dict.fromkeys(self._engine.tail(name, lines=5).splitlines()))
 
     def _join(self, found: State, name: str, aliases: list[str]) -> None:
         """Connect an app to the second network, at the place that it has in the first."""
@@ -205,10 +216,10 @@ class SiteObjects:
         self, noun: str, name: str, found: State | None, labels: dict[str, str] | None
     ) -> State | None:
         if found is not None and (labels or {}).get(SITE) != self._site:
-            raise InputOutputFailed(
+            raise NotOurs(
                 f"there is a {noun} `{name}` that is not of site `{self._site}`",
                 code="S1-E17",
-                hint=f"look at it with `docker {noun} inspect {name}`, and rename or remove it",
+                hint=f"look whose it is: `docker {noun} inspect {name}`; then rename or remove it",
             )
         return found
 

@@ -11,8 +11,8 @@ from s1ctl.progress import Notify, Progress
 from s1ctl.release.manifest import Health as HealthPaths
 from s1ctl.release.service import Service
 from s1ctl.targets.docker_container import Spec, health_of
-from s1ctl.targets.docker_engine import EngineRefused
-from s1ctl.targets.docker_objects import SiteObjects, State
+from s1ctl.targets.docker_faults import EngineRefused
+from s1ctl.targets.docker_objects import NotOurs, SiteObjects, State
 from s1ctl.targets.handover import handing_over
 from s1ctl.targets.health import SUCCESSES, Health, Verdict, judge, sight_of, wait_until_ready
 from s1ctl.targets.traffic import Traffic
@@ -78,12 +78,12 @@ class Roller:
     def start(self, to: Instance) -> None:
         """Have each replica's container, of this release and these settings, and start it.
 
-        Raises `StepFailed` S1-E26 when the engine refuses it.
+        Raises `StepFailed` S1-E26 when the engine refuses it, or its name is another's.
         """
         for placement in to.placements:
             try:
                 self._start(to, placement)
-            except EngineRefused as error:
+            except (EngineRefused, NotOurs) as error:
                 raise StepFailed(
                     f"`{placement.container}` cannot be started: {error.message}",
                     code="S1-E26",
@@ -91,10 +91,20 @@ class Roller:
                 ) from None
 
     def _start(self, to: Instance, placement: Placement) -> None:
-        if not self.objects.is_made_for(placement.container, to):
-            self._tell(f"create `{placement.container}`")
-            self.objects.create(self.make(to, placement))
-        self.objects.wake(placement.container)
+        """Start one that was kept; where its files or network are gone it is made anew."""
+        name = placement.container
+        if self.objects.is_made_for(name, to):
+            try:
+                self.objects.wake(name)
+            except EngineRefused as error:
+                self._tell(f"`{name}` was kept and does not start: {error.message}")
+            else:
+                return
+        self._tell(f"create `{name}`")
+        spec = self.make(to, placement)
+        self.objects.remove(name)
+        self.objects.create(spec)
+        self.objects.wake(name)
 
     def _announce(self, step: Roll) -> None:
         if step.role != "app":
@@ -163,7 +173,7 @@ class Roller:
             f"`{placement.container}`: {verdict.reason}"
             + (f"; it last said `{said}`" if said else ""),
             code="S1-E21" if verdict.is_final else "S1-E20",
-            hint=f"run `docker logs {placement.container}`",
+            hint=verdict.todo or f"run `docker logs {placement.container}`",
         )
 
     def _tell(self, label: str) -> None:

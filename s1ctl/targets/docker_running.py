@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from s1ctl.targets.docker_container import RELEASE, REPLICA, SETTINGS, UNIT, VERSION
-from s1ctl.targets.docker_objects import SiteObjects, State
+from s1ctl.targets.docker_objects import STOPPED, SiteObjects, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,11 @@ class Running:
     health: str | None
     image: str = ""
     settings: str = ""
+
+
+def runs(each: Running) -> bool:
+    """Say whether a container runs, or is about to be started again by the engine."""
+    return each.state not in STOPPED
 
 
 def list_running(objects: SiteObjects) -> tuple[Running, ...]:

@@ -1,6 +1,7 @@
 """Health of a unit: what was seen of it, judged in three ways, waited for with a deadline."""
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Health(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A judgement and its reason.
+    """A judgement and its reason; `todo` where that is not to read the log.
 
     `is_final` where waiting cannot change it, `is_void` where the look told nothing.
     """
@@ -36,6 +37,7 @@ class Verdict:
     reason: str
     is_final: bool = False
     is_void: bool = False
+    todo: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class Sight:
     exit_code: int = 0
     restarts: int = 0
     is_out_of_memory: bool = False
+    memory_bytes: int = 0
     check: str | None = None
     ready: Answer | None = None
     version: Answer | None = None
@@ -70,6 +73,7 @@ def sight_of(container: dict[str, Any] | None, address: str, paths: HealthPaths 
         exit_code=state.get("ExitCode", 0),
         restarts=container.get("RestartCount", 0),
         is_out_of_memory=state.get("OOMKilled", False),
+        memory_bytes=container.get("HostConfig", {}).get("Memory") or 0,
         check=(state.get("Health") or {}).get("Status"),
         ready=ask(address, int(paths.port), paths.ready) if paths and is_asked else None,
         version=ask(address, int(paths.port), paths.version)
@@ -153,16 +157,44 @@ def wait_until_ready(
 
 def _judge_state(sight: Sight) -> Verdict | None:
     if sight.is_out_of_memory:
-        return _final("it ran out of memory")
+        return _out_of_memory(sight)
     if sight.state in ("exited", "dead"):
-        return _final(f"it ended with status {sight.exit_code}")
+        return _final(f"it ended with {_status(sight.exit_code)}")
     if sight.state in ("gone", "removing"):
         return _final("its container is gone")
     if sight.restarts >= MAX_RESTARTS:
-        return _final(f"it ended and was started again {sight.restarts} times")
+        ended = f" with {_status(sight.exit_code)}" if sight.exit_code else ""
+        return _final(f"it ended{ended} and was started again {sight.restarts} times")
     if sight.state != "running":
         return _wait(f"its container is {sight.state}")
     return None
+
+
+def _out_of_memory(sight: Sight) -> Verdict:
+    if not sight.memory_bytes:
+        return Verdict(
+            health=Health.FAIL,
+            reason="it was killed: the host ran out of memory",
+            is_final=True,
+            todo="look who has the memory: `free -m`, `ps aux --sort=-rss`",
+        )
+    limit = sight.memory_bytes >> 20
+    return Verdict(
+        health=Health.FAIL,
+        reason=f"it was killed: it needs more memory than its limit of {limit} MiB",
+        is_final=True,
+        todo="ask the vendor for a higher `deploy.resources.limits.memory`; kernel: `dmesg`",
+    )
+
+
+def _status(code: int) -> str:
+    """Tell an exit code; one above 128 is the end by a signal."""
+    try:
+        name = signal.Signals(code - 128).name if code > 128 else ""
+    except ValueError:
+        name = ""
+    sender = ", not from s1ctl" if name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT") else ""
+    return f"status {code}" + (f" ({name}{sender})" if name else "")
 
 
 def _judge_check(sight: Sight) -> Verdict:

@@ -10,7 +10,7 @@ from s1ctl.cli import surroundings
 from s1ctl.cli.context import Here
 from s1ctl.cli.output import Output
 from s1ctl.errors import UsageError
-from s1ctl.operation import check, operate
+from s1ctl.operation import check, foreign, operate
 from s1ctl.plan.explain import explain_plan
 from s1ctl.shape import changed
 from tests.support.plans import upgrade
@@ -32,6 +32,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Here:
 
     monkeypatch.setattr(surroundings, "acting", acting)
     monkeypatch.setattr(check, "check_plan", lambda *_: None)
+    monkeypatch.setattr(foreign, "refuse_foreign", lambda *_: None)
     monkeypatch.setattr(operate, "refuse_if_unfinished", lambda _: None)
     monkeypatch.setattr(operate, "apply_plan", begin)
     made = Here(output=Output(is_json=False, has_colour=False), environment={})

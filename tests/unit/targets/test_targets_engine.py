@@ -7,16 +7,11 @@ from types import ModuleType
 import docker.errors
 import pytest
 import requests
+from urllib3.exceptions import ProtocolError
 
 from s1ctl.errors import InputOutputFailed, UsageError
-from s1ctl.targets.docker_engine import (
-    FOREIGN,
-    EngineRefused,
-    check_kind,
-    check_version,
-    connect_engine,
-    translated,
-)
+from s1ctl.targets.docker_engine import check_kind, check_version, connect_engine
+from s1ctl.targets.docker_faults import FOREIGN, EngineRefused, translated
 from s1ctl.targets.frames import read_frames, read_lines
 
 
@@ -154,3 +149,12 @@ def test_lines_of_a_pull_are_read_however_the_bytes_come() -> None:
         list(read_lines([b"[1]\n"]))
     with pytest.raises(InputOutputFailed):
         list(read_lines([b"<html>"]))
+
+
+def test_what_the_system_said_is_told_without_its_wrapping() -> None:
+    cause = ConnectionRefusedError(111, "Connection refused")
+    wrapped = requests.ConnectionError(ProtocolError("Connection aborted.", cause))
+    with pytest.raises(InputOutputFailed) as caught, translated("inspect container", "x"):
+        raise wrapped
+    assert caught.value.message.endswith("inspect container `x`: connection refused")
+    assert caught.value.code == "S1-E13"

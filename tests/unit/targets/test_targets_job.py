@@ -12,7 +12,7 @@ from s1ctl.plan.steps import Instance, Placement
 from s1ctl.progress import silent
 from s1ctl.release.compose import parse_compose
 from s1ctl.targets.docker_container import HEALTH, OPERATION, ROLE, UNIT, Bind, Spec
-from s1ctl.targets.docker_engine import EngineRefused
+from s1ctl.targets.docker_faults import EngineRefused
 from s1ctl.targets.docker_job import JOB, JobRunner, JobState, job_document, state_of
 
 COMPOSE = b"""\
@@ -55,7 +55,7 @@ class Objects:
         self.found = found(status, code, operation)
         return self
 
-    def find(self, _: str) -> dict[str, Any] | None:
+    def seek(self, _: str) -> dict[str, Any] | None:
         if self.found and self.found["State"]["Status"] == "running" and self.states:
             self.found = found(*self.states.pop(0))
         return self.found
@@ -141,7 +141,7 @@ def test_a_job_that_fails_tells_its_last_lines() -> None:
 
 def test_a_job_that_vanishes_has_failed() -> None:
     objects = Objects()
-    objects.find = lambda _: None  # type: ignore[method-assign]
+    objects.seek = lambda _: None  # type: ignore[method-assign]
     with pytest.raises(StepFailed, match="is gone") as caught:
         runner(objects).run()
     assert caught.value.code == "S1-E40"
@@ -168,7 +168,7 @@ def test_an_engine_that_does_not_answer_leaves_it_unknown() -> None:
         raise InputOutputFailed("no answer", code="S1-E10", hint="wait")
 
     objects = Objects()
-    objects.find = silent_engine  # type: ignore[method-assign, assignment]
+    objects.seek = silent_engine  # type: ignore[method-assign, assignment]
     assert runner(objects).probe() is Presence.UNKNOWN
 
 
