@@ -85,7 +85,8 @@ def _seen(finding: "Finding") -> str:
 
 
 def _wanted(required: "Required") -> str:
-    value = size(required.value) if required.unit == "bytes" else required.value
+    is_size = required.unit == "bytes"
+    value = size(required.value) if is_size else f"{required.value} {required.unit}".rstrip()
     return f"{required.op} {value} ({required.source})"
 
 

@@ -40,7 +40,10 @@ from s1ctl.site.facts import Facts
 
 MIB = 1 << 20
 HOPPING = ("install", "upgrade")
-ONLY_FOR_HOPS = ("state.hop", "state.health", "state.migrations", "pg.activity")
+ONLY_FOR_HOPS = (
+    "state.hop", "state.health", "state.migrations", "pg.activity", "host.os", "clock.skew",
+    "cert.expiry",
+)  # fmt: skip
 
 
 def check_plan(context: Context, plan: Plan) -> None:

@@ -133,7 +133,7 @@ def _said(who: str, reading: Reading) -> str:
         return f"{who} has the same time"
     side = "ahead of" if reading["ahead_s"] > 0 else "behind"
     seconds = f"{abs(reading['ahead_s']):,.1f} s {side} this host"
-    return f"{who} is {seconds} (certain to {reading['bound_s']:.1f} s)"
+    return f"{who} is {seconds}, give or take {reading['bound_s']:.1f} s"
 
 
 CHECKS = (

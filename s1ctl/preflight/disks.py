@@ -34,7 +34,7 @@ def measure(folder: str) -> dict[str, int]:
     return {
         "device": place.stat().st_dev,
         "free": usage.f_bavail * usage.f_frsize,
-        "total": usage.f_blocks * usage.f_frsize,
+        "used": (usage.f_blocks - usage.f_bfree) * usage.f_frsize,
         "inodes_free": usage.f_favail,
         "inodes": usage.f_files,
     }
@@ -84,7 +84,7 @@ def judge_disks(values: Values, needs: Needs) -> Judgement:
                 required=Required(op=">=", value=need, unit="bytes", source=needs.source),
                 fix=Fix(command=f"df -h {folder}", where="this host", safe=True),
             )
-    seen = [f"{folder}: {_mib(disk['free'])} free" for folder, disk in disks.items()]
+    seen = [f"{f}: {_room(d, wanted.get(d['device'], 0))}" for f, d in disks.items()]
     unknown = sorted(name for name in needs.copies if sizes.get(name) is None)
     said = [f"without the dump of {', '.join(unknown)}, whose size is not known"] if unknown else []
     return passed("; ".join([*seen, *said]))
@@ -121,6 +121,11 @@ def judge_inodes(values: Values, needs: Needs) -> Judgement:
             )
     seen = (f"{folder}: {_inodes(disk)}" for folder, disk in disks.items())
     return passed("; ".join(seen))
+
+
+def _room(disk: Mapping[str, int], need: int) -> str:
+    wanted = f", {_mib(int(need * SPARE))} needed" if need else ""
+    return f"{_mib(disk['free'])} free{wanted}"
 
 
 def _inodes(disk: Mapping[str, int]) -> str:

@@ -121,7 +121,7 @@ def judge_mounts(values: Values, _: Needs) -> Judgement:
             f"nothing can be run from `{state}`: {reason}",
             "Mount it without `noexec`, or move `state_dir` to where programs may run.",
             f"findmnt -T {state}",
-            "without noexec",
+            "mounted without noexec",
         )
     for place, kind in mounts["below"]:
         if REMOTE.fullmatch(kind):
@@ -152,7 +152,7 @@ def _warned(mounts: Any) -> Judgement | None:
             "s1ctl runs nothing from there, but installers and hooks often do; give them another "
             "folder by `TMPDIR`.",
             f"findmnt -T {scratch['place']}",
-            "without noexec",
+            "mounted without noexec",
             is_warning=True,
         )
     return None

@@ -54,7 +54,7 @@ def judge_storage(values: Values, _: Needs) -> Judgement:
 
 
 def _judge_room(text: str, root: str, disk: dict[str, int]) -> Judgement:
-    used = 1 - disk["free"] / disk["total"] if disk["total"] else 1.0
+    used = disk["used"] / max(1, disk["used"] + disk["free"])  # as `df` says it
     said = f"{text}, {disk['free'] // MIB:,} MiB free, {used:.0%} used"
     if used > FULL:
         return failed(

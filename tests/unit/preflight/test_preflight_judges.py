@@ -97,7 +97,7 @@ def test_memory_is_judged_with_what_firmware_takes(
 
 
 def disk(device: int = 1, **changes: int) -> dict[str, int]:
-    whole = {"free": 150 * MIB, "total": 900 * MIB, "inodes_free": 900, "inodes": 1000}
+    whole = {"free": 150 * MIB, "used": 900 * MIB, "inodes_free": 900, "inodes": 1000}
     return {"device": device, **whole, **changes}
 
 

@@ -110,7 +110,7 @@ def test_the_state_directory_is_judged_by_flags_trial_and_kind(
     assert word in seen(judgement)
 
 
-DISK = {"free": 50 << 30, "total": 100 << 30}
+DISK = {"free": 50 << 30, "used": 50 << 30}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ DISK = {"free": 50 << 30, "total": 100 << 30}
         ({"driver": "zfs"}, "warn"),
         ({"driver": "btrfs"}, "warn"),
         ({"disk": None}, "warn"),
-        ({"disk": {"free": 19 << 30, "total": 100 << 30}}, "warn"),
+        ({"disk": {"free": 19 << 30, "used": 81 << 30}}, "warn"),
     ],
 )
 def test_the_engines_storage_is_judged_by_driver_place_and_room(
