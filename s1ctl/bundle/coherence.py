@@ -1,8 +1,9 @@
 """Whether the files of a release say what its manifest says: Compose file and migrations."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from s1ctl.bundle.revisions import parse_migration
+from s1ctl.bundle.revisions import Migration, check_order, parse_migration
 from s1ctl.errors import ContentsRefused, UsageError
 from s1ctl.oci.digest import Digest
 from s1ctl.release.compose import ComposeFile, make_jobs, make_units, parse_compose
@@ -63,6 +64,7 @@ def _essence(item: Unit | Job) -> tuple[str, ...]:
 
 def _check_lineage(manifest: ReleaseManifest, schema: Schema, read: Read) -> None:
     paths = {blob.digest: blob.path for blob in manifest.blobs}
+    lineage: list[Migration] = []
     former: str | None = None
     for revision in schema.revisions:
         name = paths[revision.digest] or f"{revision.id}.py"
@@ -74,7 +76,9 @@ def _check_lineage(manifest: ReleaseManifest, schema: Schema, read: Read) -> Non
                 code="S1-C33",
                 hint=ASK,
             )
+        lineage.append(found)
         former = revision.id
+    check_order(lineage, Path("migrations", schema.database))
 
 
 def _place(revision: Revision, parent: str | None) -> str:

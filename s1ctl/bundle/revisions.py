@@ -39,7 +39,7 @@ def read_lineage(folder: Path, release: Version) -> tuple[Migration, ...]:
         parse_migration(_read(path), name=str(path)) for path in sorted(folder.glob("*.py"))
     ]
     lineage = _order(migrations, folder)
-    _check_order(lineage, folder)
+    check_order(lineage, folder)
     return tuple(migration for migration in lineage if migration.revision.release <= release)
 
 
@@ -222,8 +222,8 @@ def _check_ids(migrations: Sequence[Migration], folder: Path) -> None:
             )
 
 
-def _check_order(lineage: Sequence[Migration], folder: Path) -> None:
-    """Releases never go back, and within one release nothing comes after a contract."""
+def check_order(lineage: Sequence[Migration], folder: Path) -> None:
+    """Refuse releases that go back, and within one release what comes after a contract (S1-C64)."""
     for former, migration in pairwise(lineage):
         old, new = former.revision, migration.revision
         name = str(folder / migration.file)
