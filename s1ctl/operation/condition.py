@@ -15,7 +15,7 @@ from s1ctl.ledger.points import RollbackPoint
 from s1ctl.ledger.releases import Installed, LoadedRelease
 from s1ctl.operation.context import Context
 from s1ctl.operation.databases import dsn_of
-from s1ctl.operation.drift import Drift, Recorded, find_drift
+from s1ctl.operation.drift import Drift, Recorded, find_drift, find_older_ledger
 from s1ctl.plan.steps import Instance
 from s1ctl.release.manifest import Schema
 from s1ctl.release.verified import VerifiedRelease
@@ -107,7 +107,10 @@ class _Look:
             return None
         instances = installed.instances if installed else ()
         recorded = [self._recorded(instance) for instance in instances]
-        return find_drift(recorded, running, self.context.target.upstreams())
+        operations = self.context.ledger.operations
+        newest = next((one.id for one in operations.history(1)), "")
+        older = find_older_ledger(running, lambda name: operations.find(name) is not None, newest)
+        return (*older, *find_drift(recorded, running, self.context.target.upstreams()))
 
     def pending(self, installed: Installed | None) -> dict[str, tuple[str, ...]]:
         """List the contracts that wait, for every database that answers."""

@@ -1,6 +1,6 @@
 """Drift: where the engine and the edges are not as the ledger recorded them. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +9,14 @@ from s1ctl.release.manifest import Role
 from s1ctl.targets.docker_running import Running, runs
 
 Kind = Literal[
-    "missing", "stopped", "unhealthy", "other-release", "other-image", "stranger", "edge"
+    "missing",
+    "stopped",
+    "unhealthy",
+    "other-release",
+    "other-image",
+    "stranger",
+    "edge",
+    "older-ledger",
 ]
 
 
@@ -50,6 +57,24 @@ def find_drift(
         *(_stranger(each) for each in running if each.container not in named and runs(each)),
         *(drift for one in recorded for drift in _edges(one, upstreams)),
     )
+
+
+def find_older_ledger(
+    running: Sequence[Running], is_known: Callable[[str], bool], newest: str
+) -> Iterator[Drift]:
+    """Tell that containers were made by operations which the ledger does not have: it is older."""
+    made_by = {each.operation: each for each in running if each.operation}
+    unknown = [name for name in made_by if not is_known(name)]
+    if unknown:
+        each = made_by[unknown[-1]]
+        yield Drift(
+            kind="older-ledger",
+            name=each.operation,
+            text=f"`{each.container}` ({each.version}) was made by operation {each.operation}, and"
+            f" the newest in this ledger is {newest or 'none'}: the ledger is a copy from before,"
+            " or it lost its end",
+            todo="bring back the newest `ledger.db` with its `-wal`, then `s1ctl status`",
+        )
 
 
 def _units(one: Recorded, found: Mapping[str, Running]) -> Iterator[Drift]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from s1ctl.targets.docker_container import RELEASE, REPLICA, SETTINGS, UNIT, VERSION
+from s1ctl.targets.docker_container import OPERATION, RELEASE, REPLICA, SETTINGS, UNIT, VERSION
 from s1ctl.targets.docker_objects import STOPPED, SiteObjects, State
 
 
@@ -23,6 +23,7 @@ class Running:
     health: str | None
     image: str = ""
     settings: str = ""
+    operation: str = ""
 
 
 def runs(each: Running) -> bool:
@@ -56,4 +57,5 @@ def describe(found: State, network: str) -> Running:
         health=(found["State"].get("Health") or {}).get("Status"),
         image=found["Config"]["Image"],
         settings=labels.get(SETTINGS, ""),
+        operation=labels.get(OPERATION, ""),
     )

@@ -10,24 +10,9 @@ import pytest
 
 from tests.support.bundles import CHANNEL, PRODUCT, make_parts, make_vendor, write_bundle
 from tests.support.cases import CASES, Case, outcome_of
-from tests.support.operators import disk, fill, fill_ledger, mount, write_site
+from tests.support.operators import ENGINE, bytes_of, disk, fill, fill_ledger, mount, write_site
 from tests.support.preflight import PretendedEngine
 
-ENGINE: dict[str, object] = {
-    "/_ping": b"OK",
-    "/version": {"Version": "27.5.1", "ApiVersion": "1.47", "MinAPIVersion": "1.24"},
-    "/info": {
-        "ID": "pretended",
-        "DockerRootDir": "/",
-        "Driver": "overlay2",
-        "SecurityOptions": [],
-        "Architecture": "x86_64",
-        "MemTotal": 1 << 30,
-    },
-    "/networks": [],
-    "/containers/json": [],
-    "/volumes": {"Volumes": []},
-}
 READING = (
     ("status",),
     ("history", "--verify"),
@@ -60,12 +45,6 @@ def site(small: Path, sock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("S1CTL_SITE", str(path))
     fill_ledger(small)
     return path
-
-
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    """Take down every file; what SQLite keeps beside its file while it looks does not count."""
-    names = [path for path in folder.rglob("*") if path.is_file() and path.suffix[:4] != ".db-"]
-    return {str(path): path.read_bytes() for path in names}
 
 
 def make_read_only(state: Path) -> None:
