@@ -195,13 +195,14 @@ def survey(needs: Needs, registry: Registry, *, workers: int) -> Found:
     holds: dict[tuple[str, Digest], bool] = {}
     names: dict[tuple[str, str], Digest | None] = {}
 
-    def ask_blob(asked: tuple[str, Digest], _: Stop) -> None:
-        holds[asked] = registry.has_blob(*asked)
+    def ask_blob(asked: tuple[str, BlobNeed], _: Stop) -> None:
+        name, need = asked
+        holds[name, need.digest] = registry.has_blob(name, need.digest, need.size)
 
     def ask_name(asked: tuple[str, str], _: Stop) -> None:
-        names[asked] = registry.has_manifest(*asked)
+        names[asked] = registry.has_manifest(*asked, is_to_be_sent=True)
 
-    pairs = [(name, need.digest) for need in needs.blobs for name in need.repositories]
+    pairs = [(name, need) for need in needs.blobs for name in need.repositories]
     run_all(pairs, ask_blob, workers=workers)
     manifests = [(need.repository, str(need.digest)) for need in needs.manifests]
     tags = [(need.manifest.repository, need.tag) for need in needs.tags]
@@ -260,7 +261,7 @@ class _Loading:
             )
             if not is_mounted:
                 self._send(repository, need, stop)
-            self._wait_until_there(repository, need.digest, stop)
+            self._wait_until_there(repository, need, stop)
             sources.append(repository)
             with self._lock:
                 self._filled.add(repository)
@@ -295,15 +296,17 @@ class _Loading:
         done = self.bytes_sent + sum(self._proven.values())
         self._notify(Progress(label=label, done=done, total=self._total))
 
-    def _wait_until_there(self, repository: str, digest: Digest, stop: Stop) -> None:
+    def _wait_until_there(self, repository: str, need: BlobNeed, stop: Stop) -> None:
         """Give a registry of several replicas a moment to know everywhere what it took."""
 
         def look(_: int) -> None:
-            if not self._registry.has_blob(repository, digest):
+            if not self._registry.has_blob(repository, need.digest, need.size):
                 raise TemporarilyFailed(
-                    f"`{self._registry.host}` took `{digest}` into `{repository}` but lacks it",
+                    f"`{self._registry.host}` took `{need.digest}` into `{repository}` but does"
+                    " not hold it, or not whole",
                     code="S1-R24",
-                    hint="look at the registry's log and its storage, then run it again",
+                    hint="look at the registry's log and its storage for that digest; a damaged"
+                    " blob must be deleted there, then run the command again",
                 )
 
         retry(look, patience=SETTLING, pause=stop.pause, jitter=lambda: 0)

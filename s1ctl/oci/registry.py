@@ -93,15 +93,17 @@ class Registry:
             return None
         return said if said.tzinfo else said.replace(tzinfo=UTC)
 
-    def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Ask whether `repository` holds the blob.
+    def has_blob(self, repository: str, digest: Digest, size: int | None = None) -> bool:
+        """Ask whether `repository` holds the blob; one of another `size` is not it.
 
         A registry whose disk was full may know a blob by an empty link, and answer 500 for it
         from then on; it is not there, and sending it mends the link.
         """
         call = self._call("HEAD", _blob_path(repository, digest), _pull(repository))
         answer = self._wire.ask_a_little(call, hoped={200, 404}, at_last={500})
-        return self._has(answer, digest)
+        said = answer.headers.get("Content-Length")
+        is_whole = size is None or said in {str(size), None}
+        return is_whole and self._has(answer, digest)
 
     def _has(self, answer: Answer, digest: Digest) -> bool:
         return answer.status == 200 and self._digest_said(answer) in {digest, None}
@@ -155,11 +157,20 @@ class Registry:
             yield chunk
         self._check_digest(f"sha256:{hasher.hexdigest()}", digest)
 
-    def has_manifest(self, repository: str, reference: str) -> Digest | None:
-        """Ask for the digest under a tag or digest; None where there is nothing."""
+    def has_manifest(
+        self, repository: str, reference: str, *, is_to_be_sent: bool = False
+    ) -> Digest | None:
+        """Ask for the digest under a tag or digest; None where there is nothing.
+
+        Who would send it anyway takes a 500 for nothing, too: see `has_blob`.
+        """
         call = self._call("HEAD", _manifest_path(repository, reference), _pull(repository))
-        answer = self._wire.ask(replace(call, headers=ACCEPT), hoped={200, 404})
-        if answer.status == 404:
+        call = replace(call, headers=ACCEPT)
+        if is_to_be_sent:
+            answer = self._wire.ask_a_little(call, hoped={200, 404}, at_last={500})
+        else:
+            answer = self._wire.ask(call, hoped={200, 404})
+        if answer.status != 200:
             return None
         said = self._digest_said(answer)
         return said or Digest.of(self.read_manifest(repository, reference)[0])

@@ -371,6 +371,26 @@ def test_uploads_on_another_host_get_no_credentials(
         is_whole(site, faulty)
 
 
+def test_reads_that_are_led_to_another_host_go_without_credentials(
+    site: LoadSite, faulty: FaultyRegistry, cargo: Cargo
+) -> None:
+    assert site.load().status == 0
+    with FaultyRegistry(faulty.behind) as store:
+        store.lends = {"authorization": faulty.exchanges[-1].headers["authorization"]}
+        asked = len(faulty.exchanges)
+        faulty.fault = lambda exchange: (
+            Answer(status=307, headers={"Location": store.url + exchange.path})
+            if "/blobs/" in exchange.path
+            else None
+        )
+        said = site.load()
+        assert said.outcome == CASES["registry-redirects"].outcome
+        assert said.loaded["blobs_there"] == len(cargo.blobs)
+        assert len(store.exchanges) == len(cargo.blobs) + 1
+        assert all("authorization" not in exchange.headers for exchange in store.exchanges)
+        assert not any(exchange.writes for exchange in faulty.exchanges[asked:])
+
+
 def test_another_host_that_asks_for_the_password_does_not_get_it(
     site: LoadSite, faulty: FaultyRegistry
 ) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from s1ctl.cli.progress import ProgressLine
-from s1ctl.oci.digest import Digest
+from s1ctl.oci.call import Deadlines
 from s1ctl.oci.retry import Patience
 from s1ctl.progress import Progress
-from tests.support.answers import AnswerServer, Told
+from tests.support.answers import AnswerServer, SilentServer, Told
 from tests.support.bundles import make_vendor
 from tests.support.cases import CASES, Case
 from tests.support.loads import PREFIX, Cargo, LoadSite, make_cargo
@@ -40,6 +40,7 @@ def cargo(tmp_path_factory: pytest.TempPathFactory) -> Cargo:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("s1ctl.oci.registry.Patience", lambda: IMPATIENT)
+    monkeypatch.setattr("s1ctl.bundle.load.SETTLING", IMPATIENT)
     monkeypatch.setenv("REGISTRY_PASSWORD", PASSWORD)
 
 
@@ -218,6 +219,32 @@ def test_a_web_server_is_no_registry(site: LoadSite, status: int) -> None:
         assert [asked.method for asked in server.asked] == ["GET"]
 
 
+def test_a_registry_that_leads_out_of_tls(site: LoadSite, tmp_path: Path) -> None:
+    need("registry")
+    named = "http://registry.acme.internal"
+    with RegistryServer(tmp_path / "registry", tls=True, calls_itself=named) as server:
+        site.write(server.url, ca=server.ca)
+        before = site.stand()
+        said = site.load()
+        assert said.outcome == CASES["registry-leaves-tls"].outcome
+        assert f"sends us on to `{named}/v2/{PREFIX}/acme/" in said.message
+        assert "`http.relativeurls: true`" in said.hint
+        assert (site.stand(), server.blobs()) == (before, {})
+
+
+def test_a_registry_that_says_nothing(site: LoadSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = Deadlines(connect_s=2, progress_s=0.2, commit_s=2)
+    monkeypatch.setattr("s1ctl.oci.registry.Deadlines", lambda: short)
+    with SilentServer() as server:
+        site.write(f"http://{server.host}")
+        before = site.stand()
+        said = site.load()
+        assert said.outcome == CASES["registry-silent"].outcome
+        assert said.message == f"`{server.host}` did not answer within 0.2 s"
+        assert "look at the registry's log and load" in said.hint
+        assert site.stand() == before
+
+
 # There, but it takes nothing
 
 
@@ -272,17 +299,44 @@ def test_a_full_disk_and_then_room(
         assert cargo.blobs.items() <= server.blobs().items()
 
 
+@pytest.mark.parametrize(
+    "links",
+    [
+        "_layers/sha256/*/link",
+        "_manifests/revisions/sha256/*/link",
+        "_manifests/tags/*/current/link",
+    ],
+)
 def test_a_link_that_a_full_disk_left_empty_is_mended(
-    site: LoadSite, plain: RegistryServer, cargo: Cargo
+    site: LoadSite, plain: RegistryServer, links: str
 ) -> None:
     assert site.load().status == 0
-    (link,) = plain.storage.rglob(f"console/_layers/sha256/{Digest(cargo.largest).hex}/link")
-    link.write_bytes(b"")
+    texts = {path: path.read_text() for path in plain.storage.rglob(links)}
+    for path in texts:
+        path.write_bytes(b"")
     plain.restart()
     said = site.load()
     assert said.outcome == CASES["registry-empty-link"].outcome
-    assert said.loaded["bytes_sent"] in {0, cargo.blobs[cargo.largest]}
-    assert link.read_text() == cargo.largest
+    assert {path: path.read_text() for path in texts} == texts
+
+
+def test_a_blob_that_was_cut_short_on_the_registrys_disk(
+    site: LoadSite, plain: RegistryServer, cargo: Cargo
+) -> None:
+    assert site.load().status == 0
+    hexadecimal = cargo.largest.removeprefix("sha256:")
+    (data,) = plain.storage.rglob(f"blobs/sha256/*/{hexadecimal}/data")
+    data.write_bytes(b"")
+    plain.restart()
+    before = site.stand()
+    said = site.load()
+    assert said.outcome == CASES["registry-blob-short"].outcome
+    assert f"took `{cargo.largest}` into `" in said.message
+    assert "a damaged blob must be deleted there" in said.hint
+    assert site.stand() == before
+    plain.forget_blob(cargo.largest)
+    plain.restart()
+    assert site.load().status == 0
 
 
 # There, and not what it was

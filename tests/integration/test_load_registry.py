@@ -217,7 +217,7 @@ def test_a_tag_that_does_not_stay_is_refused(
     client = plain_registry.connect()
     ask = client.has_manifest
     monkeypatch.setattr(
-        client, "has_manifest", lambda name, ref: None if ref == "1.0.0" else ask(name, ref)
+        client, "has_manifest", lambda name, ref, **_: None if ref == "1.0.0" else ask(name, ref)
     )
     with pytest.raises(InputOutputFailed) as failed:
         load(stand.bundle, client, store)

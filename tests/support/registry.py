@@ -60,6 +60,7 @@ class RegistryServer:
         relative_urls: bool = False,
         names: tuple[str, ...] = ("127.0.0.1", "localhost"),
         storage: Path | None = None,
+        calls_itself: str | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -77,6 +78,7 @@ class RegistryServer:
         if user is not None and password is not None:
             (folder / "htpasswd").write_text(f"{user}:{bcrypt(password)}\n")
         self._relative_urls = relative_urls
+        self._calls_itself = calls_itself
         self.configure()
 
     def __enter__(self) -> Self:
@@ -206,6 +208,8 @@ class RegistryServer:
             "  secret: only-for-tests",
             f"  relativeurls: {str(self._relative_urls).lower()}",
         ]
+        if self._calls_itself:
+            lines.append(f"  host: {self._calls_itself}")
         if self.ca is not None:
             lines.append(
                 f"  tls: {{certificate: {self.folder}/server.crt, key: {self.folder}/server.key}}"
