@@ -15,6 +15,7 @@ from s1ctl.preflight.check import Check
 from s1ctl.preflight.finding import Severity, failed
 from tests.support.bundles import CHANNEL, PRODUCT, make_parts, make_vendor, write_bundle
 from tests.support.ledgers import NOW
+from tests.support.cases import CASES, outcome_of, stand_of
 from tests.support.preflight import PretendedEngine
 
 VERSION = {"Version": "27.5.1", "ApiVersion": "1.47", "MinAPIVersion": "1.24"}
@@ -179,6 +180,10 @@ def test_a_held_site_is_a_failed_check(run, site, tmp_path) -> None:
             operation="op-1", holder=own_holder("nora"), plan="sha256:0", message="upgrade",
             at=NOW, is_alive=lambda _: True,
         )  # fmt: skip
+    before = stand_of(tmp_path)
+    status, data = document(run, "--only", "state")
+    assert outcome_of(status, data) == CASES["preflight-site-held"].outcome
+    assert stand_of(tmp_path) == before
     me = own_holder("nora")
     (line,) = (one for one in run("preflight")[1].splitlines() if "seen: operation" in one)
     assert f"op-1 holds the site: nora on {me.host}" in line
@@ -234,9 +239,11 @@ def test_settings_that_do_not_fit_the_release_are_a_finding(
         if not line.startswith("values:")
     )  # fmt: skip
     loaded_site.write_text(f"{text}\nvalues: {values}\n")
+    before = loaded_site.read_bytes()
     status, data = document(run, "--only", "state.settings")
     (finding,) = data["findings"]
-    assert (status, finding["outcome"]) == (3, "fail")
+    assert outcome_of(status, data) == CASES["preflight-settings"].outcome
+    assert loaded_site.read_bytes() == before
     assert words in finding["observed"]["text"]
     assert "hunter2" not in json.dumps(data)
 

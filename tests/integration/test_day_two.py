@@ -11,6 +11,7 @@ from s1ctl.ledger.ledger import open_ledger
 from s1ctl.plan.steps import PullImages
 from s1ctl.targets.docker_container import SITE
 from s1ctl.targets.docker_engine import Engine
+from tests.support.cases import CASES, outcome_of, stand_of
 from tests.support.daytwo import VERSIONS, Depot, DepotSite, make_depot_site, write_depot
 from tests.support.registry import RegistryServer
 from tests.support.require import need
@@ -257,6 +258,34 @@ def test_status_tells_each_drift_and_works_without_the_engine(
     assert (status["running"], status["drift"]) == (None, None)
     assert [one["what"] for one in status["not_known"]] == ["what runs"]
     assert "not known" in site("status")
+
+
+def test_an_upgrade_waits_until_every_unit_is_well_or_somebody_answers_for_it(
+    site: DepotSite, depot: Depot, docker_client: Engine
+) -> None:
+    site("load", depot.bundles["1.1.0"])
+    look = ("preflight", "--only", "state.health")
+    assert site.data(*look)["findings"][0]["observed"]["text"] == "ready: store 1.0.0, web 1.0.0"
+    (web,) = [c for c in docker_client.containers({SITE: site.name}) if "-web-" in c]
+    docker_client.stop(web, grace_s=1)
+
+    before = stand_of(site.state)
+    found = site.data(*look, expected=3)
+    assert outcome_of(3, found) == CASES["preflight-unit-ill"].outcome
+    (finding,) = found["findings"]
+    assert f"web 1.0.0: `{web}`: it ended with status" in finding["observed"]["text"]
+    assert finding["fix"]["command"] == f"docker logs --tail 20 {web}"
+    refused = site.data("upgrade", "--to", "1.1.0", "--yes", expected=3)
+    assert outcome_of(3, refused) == CASES["preflight-upgrade-refused"].outcome
+    assert "check state.health: web 1.0.0" in refused["error"]["message"]
+    assert stand_of(site.state) == before
+    assert len(docker_client.containers({SITE: site.name})) == 2
+
+    assert site.data(*look, "--waive", "state.health=1.1.0 mends it")["waivers"]
+    done = site.data("upgrade", "--to", "1.1.0", "--yes")
+    assert outcome_of(0, done) == CASES["preflight-upgrade-waived"].outcome
+    assert done["version"] == "1.1.0"
+    assert site.data(*look, "--for", "doctor")["findings"][0]["outcome"] == "pass"
 
 
 def test_a_report_of_a_real_operation_is_written(site: DepotSite, tmp_path: Path) -> None:
