@@ -18,7 +18,8 @@ def unresolved(host: str) -> InputOutputFailed:
     return InputOutputFailed(
         f"the name of `{host}` does not resolve",
         code="S1-R01",
-        hint="correct `registry.url` in the site file, or add the name to DNS or `/etc/hosts`",
+        hint="correct `registry.url` in the site file, add the name to DNS or `/etc/hosts`, or name"
+        " the proxy that leads there in `HTTPS_PROXY`",
     )
 
 
@@ -97,6 +98,16 @@ def broken(host: str, reason: str) -> TemporarilyFailed:
         f"the connection to `{host}` broke: {escaped(reason)}",
         code="S1-R15",
         hint="look at the registry's log, then run the command again: only what lacks is sent",
+    )
+
+
+def led_to_asker(host: str, other: str) -> InputOutputFailed:
+    """Make the error for a host to which the registry leads, and which wants credentials."""
+    return InputOutputFailed(
+        f"`{host}` leads on to `{other}`, which asks for a password and does not get one",
+        code="S1-R06",
+        hint="let the registry hand out blobs itself (`storage.redirect.disable: true`), or give"
+        " the address that needs no leading on as `registry.url`",
     )
 
 

@@ -75,7 +75,8 @@ def _not_taken(answer: Answer) -> InputOutputFailed | None:
         return InputOutputFailed(
             answer.said,
             code="S1-R13",
-            hint="raise the limit for request bodies in the proxy before the registry",
+            hint="raise the limit for request bodies in the proxy before the registry"
+            " (nginx: `client_max_body_size 0`), then run the command again",
         )
     if answer.status == 405 and answer.method in {"POST", "PUT", "PATCH"}:
         return InputOutputFailed(

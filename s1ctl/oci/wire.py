@@ -93,7 +93,7 @@ class Wire:
         body = self._read_body(response, at, call.max_bytes if is_hoped else MAX_WORDS_BYTES)
         answer = self._answer(at, response, body)
         if not is_hoped:
-            raise refuse_answer(answer, user=self._user if self._is_ours(at.url) else None)
+            raise self._refused(answer)
         return answer
 
     def stream(self, call: Call) -> Iterator[bytes] | None:
@@ -106,7 +106,7 @@ class Wire:
             answer = self._answer(at, response, self._read_body(response, at, MAX_WORDS_BYTES))
             if response.status == 404:
                 return None
-            raise refuse_answer(answer, user=self._user)
+            raise self._refused(answer)
 
         opened = self.retry(attempt)
         return self._chunks(*opened) if opened else None
@@ -234,6 +234,11 @@ class Wire:
             body=body,
             proxy=str(proxy) if proxy else None,
         )
+
+    def _refused(self, answer: Answer) -> InputOutputFailed:
+        if answer.status == 401 and not self._is_ours(answer.url):
+            return cause.led_to_asker(self.host, answer.host)
+        return refuse_answer(answer, user=self._user)
 
     def _is_ours(self, url: str) -> bool:
         return _origin(url) == _origin(self.base)

@@ -405,7 +405,9 @@ def test_another_host_that_asks_for_the_password_does_not_get_it(
         faulty.fault = always(lambda exchange: exchange.method == "POST", Change(by=elsewhere))
         said = refused(site, faulty)
         assert said.outcome == CASES["registry-thief"].outcome
-        assert f"`{thief.host}` asks for a user and a password" in said.message
+        led = f"`{faulty.host}` leads on to `{thief.host}`, which asks for a password"
+        assert led in said.message
+        assert "`storage.redirect.disable: true`" in said.hint
         assert thief.asked
         assert all("authorization" not in asked.headers for asked in thief.asked)
     loads_again(site, faulty)

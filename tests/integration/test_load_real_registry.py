@@ -89,6 +89,7 @@ def test_a_registry_whose_name_nobody_knows(site: LoadSite) -> None:
     assert said.outcome == CASES["registry-name-unknown"].outcome
     assert "`registry.invalid` does not resolve" in said.message
     assert "`/etc/hosts`" in said.hint
+    assert "`HTTPS_PROXY`" in said.hint
     assert site.stand() == before
 
 
@@ -441,13 +442,13 @@ def test_a_registry_that_is_started_again_in_the_middle(
 
 
 def test_s1ctl_killed_in_the_middle_and_run_again(plain: RegistryServer, tmp_path: Path) -> None:
-    cargo = make_cargo(tmp_path, layer_bytes=8 << 20)
+    cargo = make_cargo(tmp_path, images=("console",), layer_bytes=6 << 20)
     site = LoadSite(tmp_path / "killed", cargo, plain.url)
     before = site.stand()
     program = "from s1ctl.cli.main import run; run()"
     words = [sys.executable, "-c", program, *map(str, site.line())]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: any(path.stat().st_size > 1 << 20 for path in plain.uploads()))
+        wait_until(lambda: any(path.stat().st_size > 1 << 17 for path in plain.uploads()))
         process.kill()
     assert (site.stand(), tags(plain), plain.damaged_blobs()) == (before, {}, [])
     there = plain.blobs()
