@@ -77,6 +77,12 @@ REFUSALS = {
     "no version at all": (("version: 1.0.0\n", "version: latest\n"), 4, 1, "S1-U03"),
     "a version that is no tag": (("version: 1.0.0\n", "version: 1.0.0+x\n"), 4, 1, "S1-U61"),
     "a number as a range": (('postgresql: ">=15"', "postgresql: 15"), 6, 50, "S1-U61"),
+    "a number as a system's versions": (
+        ('postgresql: ">=15"', "os: {ubuntu: 22.04}"),
+        6,
+        55,
+        "S1-U61",
+    ),
     "a number as sources": (('from: ">=1.0,<1.1"', "from: 1.0"), 25, 11, "S1-U61"),
     "a number as known version": (("version: 1.0.0, from", "version: 1.0, from"), 25, 53, "S1-U61"),
     "an unknown key of an image": (("    ca: ca.pem", "    cert: ca.pem"), 11, 5, "S1-U02"),
