@@ -60,15 +60,15 @@ class Scope:
         """Add plain data, masked by the names in it."""
         counts: Counter[str] = Counter()
         masked = mask_document(data, counts)
-        self.text(
-            name, json.dumps(masked, indent=1, sort_keys=True, ensure_ascii=False, default=str)
-        )
+        text = json.dumps(masked, indent=1, sort_keys=True, ensure_ascii=False, default=str)
+        self.lines(name, lines_of([text.encode("utf-8", "replace")]), before=counts)
 
     def rows(self, name: str, rows: Iterable[Any]) -> None:
         """Add plain data, one a line."""
         counts: Counter[str] = Counter()
         texts = (json.dumps(mask_document(row, counts), ensure_ascii=False) for row in rows)
-        self.lines(name, (line for text in texts for line in lines_of([text.encode()])))
+        lines = (line for text in texts for line in lines_of([text.encode("utf-8", "replace")]))
+        self.lines(name, lines, before=counts)
 
     def file(self, name: str, path: Path) -> None:
         """Add a text file, its head and its tail; one that is no text is only told of."""
@@ -78,10 +78,12 @@ class Scope:
         else:
             self.lines(name, lines)
 
-    def lines(self, name: str, lines: Iterable[bytes]) -> None:
-        """Add lines."""
+    def lines(
+        self, name: str, lines: Iterable[bytes], *, before: Counter[str] | None = None
+    ) -> None:
+        """Add lines; `before` counts what was masked in them while they were made."""
         rows = self._while_open(capped(lines))
-        self.writer.add(name, rows, is_wanted=lambda: not self.is_closed)
+        self.writer.add(name, rows, before=before, is_wanted=lambda: not self.is_closed)
         self.files += 1
 
     def close(self) -> None:

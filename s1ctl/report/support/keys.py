@@ -19,7 +19,7 @@ _INNOCENT = re.compile(
     re.IGNORECASE,
 )
 _PLAIN = re.compile(
-    r"(true|false|null|none|yes|no|on|off|pass|\*+|<\*\*\*>|cmd|(env|file):\S+|[{\[|>]?)[,;]?",
+    r"(true|false|null|none|yes|no|on|off|pass|fail|warn|skip|error|\*+|<\*\*\*>|cmd|(env|file):\S+|[{\[|>]?)[,;]?",
     re.IGNORECASE,
 )
 _TAIL = re.compile(r"[\w.-]{0,40}")

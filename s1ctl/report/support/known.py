@@ -44,7 +44,10 @@ def gather_known(
     """
     gathered = Gathered()
     for state in states:
-        _add_generated(gathered, state / "secrets")
+        _add_files(gathered, (state / "secrets").rglob("*"))
+        _add_files(gathered, (state / "mounts").glob("*/secrets/*"))
+    if site is None:
+        gathered.unknown += _unresolved(text)
     for name, source in _sources(site) if site else _references(text):
         try:
             gathered.add(source.resolve(environment).reveal())
@@ -56,12 +59,9 @@ def gather_known(
     return gathered
 
 
-def _add_generated(gathered: Gathered, folder: Path) -> None:
-    try:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-    except OSError:
-        files = []
-    for path in files:
+def _add_files(gathered: Gathered, paths: Iterator[Path]) -> None:
+    """Take in what is in the store, and what containers were given: its source may be another."""
+    for path in sorted(path for path in paths if path.is_file()):
         try:
             raw = path.read_bytes()[:MAX_BYTES]
         except OSError as error:
@@ -82,6 +82,14 @@ def _sources(site: Site) -> Iterator[tuple[str, SecretSource]]:
             yield f"values.{name}", SecretSource(str(value))
         except ValueError:
             continue
+
+
+def _unresolved(text: str) -> Iterator[str]:
+    """Say what is not known where the site file was not read."""
+    if "cmd:" in text:
+        yield "what a `cmd:` of the site file says (it is not run from a file that is refused)"
+    if not text:
+        yield "what the site file names (it was not read)"
 
 
 def _references(text: str) -> Iterator[tuple[str, SecretSource]]:

@@ -38,9 +38,10 @@ def collectors_of(sources: Sources) -> dict[str, Collector]:
 
 
 def _logs(scope: Scope, sources: Sources) -> None:
-    folders = [state / "logs" for state in sources.states if (state / "logs").is_dir()]
-    for folder in folders or [sources.state / "logs"]:
-        collect_logs(scope, folder, sources.since)
+    usual = sources.usual_state / "logs"
+    if sources.usual_state != sources.state and usual.is_dir():
+        collect_logs(scope, usual, "logs/without-site-file", sources.since)
+    collect_logs(scope, sources.state / "logs", "logs", sources.since)
 
 
 def _engine(scope: Scope, sources: Sources) -> None:

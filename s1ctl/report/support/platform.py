@@ -20,14 +20,27 @@ def collect_site(scope: Scope, site: Site | None, path: Path, fault: str) -> Non
     """Add the site file as it was understood: of a secret the reference, of a command its kind."""
     if site is None:
         raise Skipped(fault)
-    scope.document("platform/site.json", without_commands(plain(site)) | {"file": str(path)})
+    scope.document("platform/site.json", shown(plain(site)) | {"file": str(path)})
 
 
-def without_commands(data: Any) -> Any:
-    """Keep of `cmd:` sources only that they are one: the command may hold a secret itself."""
+def shown(site: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what may be a secret itself: commands, and texts where a reference belongs."""
+    values = {key: _shown_value(value) for key, value in site["values"].items()}
+    hooks = {key: len(commands) for key, commands in site.get("hooks", {}).items()}
+    return {**_without_commands(site), "values": values, "hooks": hooks}
+
+
+def _without_commands(data: Any) -> Any:
     if isinstance(data, Mapping):
-        return {key: without_commands(value) for key, value in data.items()}
+        return {key: _without_commands(value) for key, value in data.items()}
     return "cmd" if isinstance(data, str) and data.startswith("cmd:") else data
+
+
+def _shown_value(value: Any) -> Any:
+    """Keep a reference, a number, a truth; of a text only that it is one."""
+    if not isinstance(value, str) or value.startswith(("env:", "file:/")):
+        return value
+    return "cmd" if value.startswith("cmd:") else "(text)"
 
 
 def collect_ledger(scope: Scope, ledger: Path) -> None:
@@ -46,15 +59,15 @@ def collect_state(scope: Scope, state: Path) -> None:
     scope.rows("platform/state-files.ndjson", _files(state))
 
 
-def collect_logs(scope: Scope, folder: Path, since: datetime | None) -> None:
-    """Add s1ctl's log and the operations' events, the newest files first."""
+def collect_logs(scope: Scope, folder: Path, name: str, since: datetime | None) -> None:
+    """Add s1ctl's log and the operations' events below `name`, the newest files first."""
     if not folder.is_dir():
         raise Skipped(f"there are no logs at `{folder}`")
     found = [(path.stat().st_mtime, path) for path in folder.iterdir() if path.is_file()]
     newest = sorted(found, reverse=True)
     wanted = [path for at, path in newest if since is None or at >= since.timestamp()]
     for path in wanted[:MOST_LOGS]:
-        scope.attempt(str(path), lambda path=path: scope.file(f"logs/{path.name}", path))  # type: ignore[misc]
+        scope.attempt(str(path), lambda path=path: scope.file(f"{name}/{path.name}", path))  # type: ignore[misc]
     if len(wanted) > MOST_LOGS:
         scope.note(f"{len(wanted) - MOST_LOGS} older logs in `{folder}` are left out")
 

@@ -48,12 +48,18 @@ class BundleWriter:
         self.lock = Lock()
 
     def add(
-        self, name: str, lines: Iterable[bytes], *, is_wanted: Callable[[], bool] = lambda: True
+        self,
+        name: str,
+        lines: Iterable[bytes],
+        *,
+        before: Counter[str] | None = None,
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         """Add a text file from its lines, whole or not at all. Raises `OSError`.
 
-        The name is masked too; one that is there already gets a number. `is_wanted` is asked when
-        the file is complete: one that comes too late is not taken.
+        The name is masked too; one that is there already gets a number. `before` counts what was
+        masked before, while the lines were made. `is_wanted` is asked when the file is complete:
+        one that comes too late is not taken.
         """
         counts: Counter[str] = Counter()
         shown = self._redactor.line(name, counts)
@@ -66,7 +72,8 @@ class BundleWriter:
                 digest.update(raw)
                 size += len(raw)
                 sink.write(raw)
-        masked = {rule: n for rule, n in sorted((counts + stream.counts).items()) if n}
+        total = counts + stream.counts + (before or Counter())
+        masked = {rule: n for rule, n in sorted(total.items()) if n}
         made = Member(name=safe, size_bytes=size, sha256=digest.hexdigest(), masked=masked)
         with self.lock:
             if is_wanted() and len(self.members) < MOST_FILES:

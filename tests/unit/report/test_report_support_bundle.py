@@ -21,7 +21,7 @@ from s1ctl.report.support.gate import check_archive
 from s1ctl.report.support.known import gather_known
 from s1ctl.report.support.lines import capped, lines_of, lines_of_path, read_ends
 from s1ctl.report.support.make import make_support_bundle, preview_support_bundle
-from s1ctl.report.support.platform import collect_ledger, without_commands
+from s1ctl.report.support.platform import collect_ledger, shown
 from s1ctl.report.support.redact import Known, Redactor
 from s1ctl.report.support.rules import MASK
 from s1ctl.report.support.sources import Sources, find_sources
@@ -270,6 +270,9 @@ def sources(tmp_path: Path) -> Sources:
         place = tmp_path / "state" / "secrets" / "token" / str(version)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(f"generated-{version}")
+    mounted = tmp_path / "state" / "mounts" / "north-web-1" / "secrets" / "bearer"
+    mounted.parent.mkdir(parents=True)
+    mounted.write_text("given-before")
     (tmp_path / "state" / "secrets" / ".key").write_bytes(bytes(range(100, 132)))
     return made_sources(tmp_path)
 
@@ -296,7 +299,7 @@ def made_sources(folder: Path) -> Sources:
 
 VALUES = (
     "from-a-file-1", "from-an-url", "from-the-environment", "from-a-command", "a passphrase",
-    "generated-1", "generated-2", bytes(range(100, 132)).hex(),
+    "generated-1", "generated-2", "given-before", bytes(range(100, 132)).hex(),
 )  # fmt: skip
 
 
@@ -322,6 +325,7 @@ def test_of_a_broken_site_file_the_references_are_known_and_no_command_runs(
     gathered = gather_known(None, text=text, states=broken.states, environment=broken.environment)
     assert [v for v in VALUES if not gathered.known.is_in(v)] == ["from-a-command"]
     assert not ran.exists()
+    assert "cmd:" in gathered.unknown[0]
 
 
 def test_a_secret_that_cannot_be_read_is_named(sources: Sources, tmp_path: Path) -> None:
@@ -330,9 +334,17 @@ def test_a_secret_that_cannot_be_read_is_named(sources: Sources, tmp_path: Path)
     assert gathered.unknown == ["registry.password (S1-I10)"]
 
 
-def test_a_command_is_shown_as_one_and_nothing_of_it(sources: Sources) -> None:
-    shown = without_commands({"a": "cmd:vault read -token=x", "b": ["x"], "c": "env:X"})
-    assert shown == {"a": "cmd", "b": ["x"], "c": "env:X"}
+def test_of_commands_and_texts_is_shown_only_that_they_are_there() -> None:
+    site = {
+        "registry": {"password": "cmd:vault read -token=x", "user": "u"},
+        "values": {"a": "cmd:x", "b": "a text", "c": "env:X", "d": "file:/x", "e": 5, "f": True},
+        "hooks": {"start": ["curl -H 'X: y'"]},
+    }
+    assert shown(site) == {
+        "registry": {"password": "cmd", "user": "u"},
+        "values": {"a": "cmd", "b": "(text)", "c": "env:X", "d": "file:/x", "e": 5, "f": True},
+        "hooks": {"start": 1},
+    }
 
 
 def test_a_torn_ledger_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -373,8 +385,8 @@ def test_a_bundle_accounts_for_all_that_is_in_it(sources: Sources, tmp_path: Pat
         "absent": "skipped",
     }
     assert [file["name"] for file in manifest["files"]] == ["one.txt", "redactions.json"]
-    assert json.loads(found["redactions.json"])["files"] == {"one.txt": {"known-value": 8}}
-    assert made.masked == {"known-value": 8}
+    assert json.loads(found["redactions.json"])["files"] == {"one.txt": {"known-value": 9}}
+    assert made.masked == {"known-value": 9}
     assert made.size_bytes == path.stat().st_size
     assert path.stat().st_mode & 0o777 == 0o600
     assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".tmp")] == []
