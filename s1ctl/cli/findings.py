@@ -77,7 +77,7 @@ def _waived(finding: "Finding") -> list[str]:
     lines = _wrapped(f"{'waived':<7}", f"{finding.id}: {finding.title}")
     lines += _wrapped(f"{INDENT}seen: ", _seen(finding))
     lines += _wrapped(f"{INDENT}by: ", f"{finding.waived.who}, {finding.waived.at}")
-    return [*lines, *_wrapped(f"{INDENT}since: ", finding.waived.reason)]
+    return [*lines, *_wrapped(f"{INDENT}reason: ", finding.waived.reason)]
 
 
 def _seen(finding: "Finding") -> str:

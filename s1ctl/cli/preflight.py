@@ -188,9 +188,9 @@ def _refuse_waivers(reasons: Mapping[str, str], checks: "Sequence[Check]", needs
     for name in reasons:
         if name not in planned:
             raise UsageError(
-                f"`{name}` is not among the {len(planned)} checks of this run",
+                f"`{name}` is not among the checks of this run, so nothing was seen to answer for",
                 code="S1-U165",
-                hint="run `s1ctl preflight --list`, and leave out what leaves out that check",
+                hint="leave out the `--only`, `--skip` or `--for` that leaves it out",
             )
     if reasons and not needs.releases:
         raise UsageError(

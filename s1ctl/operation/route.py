@@ -189,6 +189,8 @@ def _passed(context: Context, gates: set[str]) -> Iterator[str]:
 
     # The check of the path asks for the path: as a gate it stays closed.
     checks = tuple(check for check in CHECKS if check.id in gates - {"state.hop"})
-    for finding in judge(context, needs_of(context, ()), checks):
+    installed = context.ledger.releases.installed()
+    releases = (installed.digest,) if installed else ()
+    for finding in judge(context, needs_of(context, releases, phase="doctor"), checks):
         if finding.outcome in ("pass", "warn"):
             yield finding.id

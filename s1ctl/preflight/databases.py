@@ -137,9 +137,9 @@ def judge_activity(values: Values, needs: Needs) -> Judgement:
 def _judge_activity(name: str, state: Found) -> Judgement | None:
     transactions: list[Found] = state["transactions"]
     held = [one for one in transactions if one["tables"]]
-    for one in held:
-        if (one["age_s"] or 0) > LONG_S:
-            return _long(name, one)
+    long = [one for one in held if (one["age_s"] or 0) > LONG_S]
+    if long:
+        return _long(name, long[0], len(long) - 1)
     for one in state["prepared"]:
         return _prepared(name, one)
     for one in held:
@@ -151,10 +151,11 @@ def _judge_activity(name: str, state: Found) -> Judgement | None:
     return None
 
 
-def _long(name: str, one: Found) -> Judgement:
+def _long(name: str, one: Found, others: int) -> Judgement:
+    more = f"; and {others} more" if others else ""
     return failed(
         f"{name}: {_who(one)}, {one['state'] or 'in a transaction'} for {one['age_s']} s,"
-        f" holds {_tables(one)}",
+        f" holds {_tables(one)}{more}",
         f"Ask the owner of {_application(one)} to finish, or end the session:",
         value=one["age_s"],
         unit="s",
@@ -170,7 +171,7 @@ def _prepared(name: str, one: Found) -> Judgement:
         " old and holds its locks until somebody ends it",
         "Ask the owner whether it is to be committed; if nobody knows it, take it back:",
         value=one["name"],
-        required=Required(op="==", value=0, source=OURS),
+        required=Required(op="is", value="none", source=OURS),
         fix=_sql(name, f"ROLLBACK PREPARED '{gid}'", is_safe=False),
     )
 

@@ -103,7 +103,7 @@ def _by_others(name: str, heads: list[str], applied: list[str], lineages: Any) -
         f" revision that s1ctl applied is {last}, so somebody else has changed it",
         "Find out who did it and what else was changed; then call the vendor.",
         value=heads,
-        required=Required(op="is", value=applied[-1:], source="s1ctl.applied"),
+        required=Required(op="is", value=last, source="s1ctl.applied"),
         fix=STATUS,
     )
 

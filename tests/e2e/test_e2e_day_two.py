@@ -44,6 +44,10 @@ def test_the_databases_password_is_rotated_under_load_without_a_failed_request(
     after = running(newest_ledgerly)
     assert {unit for unit in after if after[unit] != before[unit]} == {"books"}
     assert newest_ledgerly.s1ctl("secret", "show", "ledger_password", "--reveal") != former
+    words = ("--only", "pg", "--only", "state.migrations", "--only", "state.health")
+    found = newest_ledgerly.s1ctl.data("preflight", "--for", "doctor", *words)["findings"]
+    assert {one["id"]: one["outcome"] for one in found if one["outcome"] != "pass"} == {}
+    assert "pg.privileges" in {one["id"] for one in found}
 
 
 def test_a_migration_that_fails_leaves_the_site_at_its_release(newest_ledgerly) -> None:
