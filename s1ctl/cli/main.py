@@ -18,6 +18,7 @@ from s1ctl.operation.interrupt import obey_signals
 
 GLOBAL = ("--site", "--output")
 STOPPED = "interrupted: what was begun is left out, and the same command may be run again"
+DECLINED = "nothing was done: the answer was no"
 FLAGS = ("--quiet", "--verbose")
 EPILOG = (
     "Global options, anywhere on the line: --site FILE, --output text|json, --quiet, --verbose."
@@ -56,16 +57,21 @@ def main(argv: Sequence[str]) -> int:
     except S1Error as error:
         return _refused(here, error)
     except KeyboardInterrupt:
-        here.close()
-        here.output.say(STOPPED, is_vital=True)
-        return INTERRUPTED
+        return _stopped(here)
     except OSError as error:
         return _refused(here, bug.untold(here.log_file, error))
     except Exception as error:  # noqa: BLE001 - whatever is not an S1Error is our bug, and is logged whole
-        output.say(bug.record(here.log_file, error), is_vital=True)
+        text = bug.record(here.log_file, error)
+        output.fault("bug", text, hint="run `s1ctl status`, then send the log", code=BUG)
         return BUG
     finally:
         here.end()
+
+
+def _stopped(here: context.Here) -> int:
+    here.close()
+    here.output.fault("interrupted", STOPPED, hint="run `s1ctl status`", code=INTERRUPTED)
+    return INTERRUPTED
 
 
 def _refused(here: context.Here, error: S1Error) -> int:
@@ -109,6 +115,9 @@ def _run(line: list[str], here: context.Here) -> int:
     except typer.Abort as end:
         if isinstance(end.__cause__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
+        here.output.fault(
+            "declined", DECLINED, hint="repeat it to be asked again", code=INTERRUPTED
+        )
         return INTERRUPTED
     except SystemExit as end:  # how its help ends where nobody reads any more
         return IO_FAILED if end.code else DONE

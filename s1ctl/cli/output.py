@@ -81,6 +81,14 @@ class Output:
             self.result("", {"error": error_document(error, code)})
         self.error_text(error)
 
+    def fault(self, name: str, text: str, *, hint: str, code: int) -> None:
+        """Write an end that is no refusal; as JSON it is the result."""
+        if self.is_json:
+            error = {"code": name, "message": text, "hint": hint, "exit": code}
+            with unheard():
+                self.result("", {"error": error})
+        self.say(text, is_vital=True)
+
     def error_text(self, error: S1Error) -> None:
         """Write an error for people; where stderr takes nothing either, the exit code says it."""
         label = self._paint(f"error[{error.code}]", RED)

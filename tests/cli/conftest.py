@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from s1ctl.cli.main import main
+from tests.support.schemas import heard
 
 GOLDEN = Path(__file__).parent / "golden"
 Compare = Callable[..., None]
@@ -19,6 +20,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
     def run(*argv: object) -> tuple[int, str, str]:
         status = main([str(word) for word in argv])
         captured = capsys.readouterr()
+        assert heard(argv, captured.out) == ""
         return status, captured.out, captured.err
 
     return run

@@ -20,6 +20,7 @@ from tests.support.engine import remove_site
 from tests.support.foreign import write_ledgerly
 from tests.support.registry import PASSWORD, USER, RegistryServer, free_port
 from tests.support.require import ENGINE, need
+from tests.support.schemas import heard, heard_events
 from tests.support.shop import write_shop
 
 PROGRAM = os.environ.get("S1CTL_INSTALLED") or str(Path(sys.executable).with_name("s1ctl"))
@@ -47,6 +48,8 @@ class Program:
         )
         said = f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         assert done.returncode == expected, said
+        assert heard(words, done.stdout) == ""
+        assert heard_events(events_of(words)) == ""
         return done.stdout
 
     def data(self, *words: object, expected: int = 0) -> dict:
@@ -63,6 +66,13 @@ class Program:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+def events_of(words: Sequence[object]) -> str:
+    """Read the file to which a command line wrote events."""
+    line = [str(word) for word in words]
+    path = Path(line[line.index("--events") + 1]) if "--events" in line else None
+    return path.read_text() if path and path.is_file() else ""
 
 
 @dataclass(kw_only=True)
