@@ -83,8 +83,6 @@ ERROR = thing(
 FAULT = thing(
     code=one_of("bug", "declined", "interrupted"), message=TEXT, hint=TEXT, exit=one_of(BUG, 130)
 )
-    code=one_of("bug", "declined", "interrupted"), message=TEXT, hint=TEXT, exit=one_of(BUG, 130)
-)
 OPERATION: Mapping[str, Schema] = {
     "operation": TEXT,
     "verb": TEXT,
