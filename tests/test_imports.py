@@ -15,12 +15,15 @@ NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 
 FOUNDATION = {
     "errors",
+    "faults",
+    "forms",
     "shape",
     "canonical",
     "strict_yaml",
     "files",
     "data",
     "progress",
+    "masking",
 }
 LAYERS = [
     FOUNDATION,

@@ -1,9 +1,14 @@
 """Networks, volumes and containers of a site; nothing without the site's label is touched."""
 
 import ipaddress
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from s1ctl.errors import InputOutputFailed
+from s1ctl.masking.encodings import forms_of
+from s1ctl.masking.redact import Known, Redactor
 from s1ctl.plan.steps import Instance
 from s1ctl.targets.docker_container import (
     PREFIX,
@@ -18,6 +23,7 @@ from s1ctl.targets.docker_container import (
     volume_name,
 )
 from s1ctl.targets.docker_engine import Engine
+from s1ctl.targets.mounts import SECRETS
 
 TOLD = PREFIX + "subnet-told"
 STOPPED = ("created", "exited", "dead")
@@ -197,8 +203,9 @@ class SiteObjects:
             self._engine.remove(name)
 
     def tail(self, name: str) -> str:
-        """Say the last lines of a container's output, on one line, each once."""
-        return " | ".join(dict.fromkeys(self._engine.tail(name, lines=5).splitlines()))
+        """Say the last lines of a container's output, on one line, each once, secrets masked."""
+        said = " | ".join(dict.fromkeys(self._engine.tail(name, lines=5).splitlines()))
+        return without_secrets(said, self.seek(name)) if said else ""
 
     def _join(self, found: State, name: str, aliases: list[str]) -> None:
         """Connect an app to the second network, at the place that it has in the first."""
@@ -222,6 +229,16 @@ class SiteObjects:
                 hint=f"look whose it is: `docker {noun} inspect {name}`; then rename or remove it",
             )
         return found
+
+
+def without_secrets(text: str, found: State | None) -> str:
+    """Mask in what a container says the secrets that it was given, and what looks like one."""
+    forms = set[str]()
+    for mount in (found or {}).get("Mounts") or ():
+        if str(mount.get("Destination", "")).startswith(f"{SECRETS}/"):
+            with suppress(OSError, UnicodeDecodeError):
+                forms |= forms_of(Path(mount["Source"]).read_text("utf-8"))
+    return Redactor(Known(forms)).line(text, Counter())
 
 
 def same_place(

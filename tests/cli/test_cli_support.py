@@ -14,7 +14,7 @@ import pytest
 from s1ctl.cli.main import main
 from s1ctl.cli.support import parse_since
 from s1ctl.ledger.ledger import open_ledger
-from s1ctl.report.support.redact import Redactor
+from s1ctl.masking.redact import Redactor
 from tests.support.cases import CASES, outcome_of, stand_of
 
 WORD = "canary-registry-55"

@@ -17,6 +17,7 @@ from tests.support.canaries import (
     BROKEN,
     ENVIRONMENT,
     NOT_SEARCHED,
+    TALKING,
     Aviary,
     files_of,
     leaks,
@@ -115,6 +116,7 @@ def live(site: Aviary, name: str, server: RegistryServer, urls: dict[str, str]) 
     site.done("upgrade", "upgrade", "--to", "1.1.0", "--yes", *events, is_text=True)
     refuse_inline(site)
     site("migration", "upgrade", "--to", BROKEN, "--yes")
+    site("talking", "upgrade", "--to", TALKING, "--yes")
     for which in ("wrong", "away"):
         point(which)
         site(f"database {which}", "upgrade", "--to", BROKEN, "--yes")
@@ -174,6 +176,9 @@ def test_each_failure_ended_as_it_says(aviary: Aviary) -> None:
     assert outcome(aviary, "migration") == CASES["secret-failing-migration"].outcome
     assert outcome(aviary, "database wrong") == CASES["secret-wrong-database-password"].outcome
     assert outcome(aviary, "database away") == CASES["secret-database-away"].outcome
+    assert outcome(aviary, "talking") == CASES["secret-said-by-an-app"].outcome
+    said = aviary.ended["talking"][1]["cause"]["message"]
+    assert "cannot connect to postgresql://birds:<***>@db/birds with token <***>" in said
     assert outcome(aviary, "bug") == CASES["secret-bug-in-an-operation"].outcome
     log = (aviary.state / "logs" / "s1ctl.log").read_text()
     assert "RuntimeError: a bug in the middle of an operation" in log

@@ -16,9 +16,16 @@ from s1ctl.cli.main import main
 from tests.support.images import base_layer, make_image, make_layer, write_layout
 
 APP = (Path(__file__).parent / "platform" / "app.py").read_bytes()
-TALK = b"print(open('/run/secrets/bearer').read(), flush=True)\nexec(open('/app.py').read())\n"
-VERSIONS = ("1.0.0", "1.1.0", "1.2.0")
-BROKEN = "1.2.0"
+TALK = b"""
+import os, sys
+print(open("/run/secrets/bearer").read(), flush=True)
+if os.environ["VERSION"] == "1.3.0":
+    word = open("/run/secrets/api_key").read()
+    sys.exit(f"cannot connect to postgresql://birds:{word}@db/birds with token {word}")
+exec(open("/app.py").read())
+"""
+VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
+BROKEN, TALKING = "1.2.0", "1.3.0"
 RECIPE = """\
 format: 1
 product: aviary
@@ -98,7 +105,7 @@ def downgrade():
     pass
 """),
 )  # fmt: skip
-COUNTS = {"1.0.0": 1, "1.1.0": 3, BROKEN: 4}
+COUNTS = {"1.0.0": 1, "1.1.0": 3, BROKEN: 4, TALKING: 3}
 ENVIRONMENT = "S1CTL_TEST_DB_PASSWORD"
 NOT_SEARCHED = ("secrets", "mounts")
 

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any, Literal
 
 from s1ctl.errors import S1Error
-from s1ctl.report.support.keys import mask_document
+from s1ctl.masking.keys import mask_document
 from s1ctl.report.support.lines import capped, lines_of, lines_of_path
 from s1ctl.report.support.writer import BundleWriter
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import IO
 
 from s1ctl.errors import PolicyRefused
+from s1ctl.masking.redact import Redactor
 from s1ctl.report.support.lines import BLOCK_BYTES, blocks_of, lines_of
-from s1ctl.report.support.redact import Redactor
 
 
 def check_archive(path: Path, redactor: Redactor) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from s1ctl.errors import S1Error
-from s1ctl.report.support.encodings import forms_of
-from s1ctl.report.support.redact import Known
+from s1ctl.masking.encodings import forms_of
+from s1ctl.masking.redact import Known
 from s1ctl.site.config import Site
 from s1ctl.site.secrets import KEY, SecretSource
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from s1ctl.report.support.rules import MASK
+from s1ctl.masking.rules import MASK
 
 MIB = 1 << 20
 LINE_BYTES = 64 * 1024

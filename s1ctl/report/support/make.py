@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from s1ctl import __version__
+from s1ctl.masking.redact import Redactor
 from s1ctl.report.support.collect import Collection, Collector, collect
 from s1ctl.report.support.gate import check_archive
 from s1ctl.report.support.known import Gathered, gather_known
 from s1ctl.report.support.lines import BLOCK_BYTES, lines_of
 from s1ctl.report.support.parts import collectors_of
-from s1ctl.report.support.redact import Redactor
 from s1ctl.report.support.sources import Sources
 from s1ctl.report.support.writer import (
     BundleWriter,

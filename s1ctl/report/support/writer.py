@@ -17,8 +17,8 @@ from typing import IO
 
 from s1ctl.errors import InputOutputFailed
 from s1ctl.files import sync_folder
+from s1ctl.masking.redact import Redactor, Stream
 from s1ctl.report.support.lines import blocks_of
-from s1ctl.report.support.redact import Redactor, Stream
 
 MOST_FILES = 2000
 _UNSAFE = re.compile(r"[^\w.<>*@:+=-]")

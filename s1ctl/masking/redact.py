@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from s1ctl.report.support.keys import mask_text
-from s1ctl.report.support.rules import MASK, RULES, STRONG, Rule
+from s1ctl.masking.keys import mask_text
+from s1ctl.masking.rules import MASK, RULES, STRONG, Rule
 
 KNOWN = "known-value"
 PASSES = 5

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from s1ctl.report.support.rules import MASK
+from s1ctl.masking.rules import MASK
 
 RULE = "key"
 _WORDS = (

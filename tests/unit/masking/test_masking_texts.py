@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s1ctl.report.support.encodings import forms_of
-from s1ctl.report.support.keys import is_sensitive, mask_document
-from s1ctl.report.support.redact import Known, Redactor, Stream
-from s1ctl.report.support.rules import MASK
+from s1ctl.masking.encodings import forms_of
+from s1ctl.masking.keys import is_sensitive, mask_document
+from s1ctl.masking.redact import Known, Redactor, Stream
+from s1ctl.masking.rules import MASK
 
 CANARY = "c4n/ary:\"o'ne@+ü"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"

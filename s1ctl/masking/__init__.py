@@ -1,0 +1,1 @@
+"""Mask secrets in texts: those that are known, and what looks like one. Pure."""
