@@ -1,17 +1,20 @@
 """The one reader of YAML: plain data with the place of every key; no tags, aliases, duplicates."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import yaml
 
 from s1ctl.errors import UsageError
+from s1ctl.faults import Fault, Sort, find_faults
 from s1ctl.shape import ShapeError, parse_value
 
 MAX_BYTES = 1 << 20
 MAX_LEVELS = 32
+MAX_FAULTS = 12
+CODES: Mapping[Sort, str] = {"unknown": "S1-U02", "missing": "S1-U06", "value": "S1-U03"}
 T = TypeVar("T")
 Place = tuple[int, int]
 
@@ -26,10 +29,13 @@ class Document:
 
     def place(self, path: str) -> str:
         """Say where `path` stands, `NAME:LINE:COLUMN`, or its nearest parent if it is not there."""
+        line, column = self._line_column(path)
+        return f"{self.name}:{line}:{column}"
+
+    def _line_column(self, path: str) -> Place:
         while path not in self.places and path != "$":
             path = path[: max(path.rfind("."), path.rfind("["))] or "$"
-        line, column = self.places.get(path, (1, 1))
-        return f"{self.name}:{line}:{column}"
+        return self.places.get(path, (1, 1))
 
     def refuse(
         self, path: str, message: str, *, code: str = "S1-U03", hint: str = ""
@@ -44,23 +50,42 @@ class Document:
 
     def parse(self, kind: type[T], at: str = "$", data: object = None) -> T:
         """Turn the part at path `at` (given as `data`; the whole by default) into `kind`."""
+        part = self.data if at == "$" else data
         try:
-            return parse_value(self.data if at == "$" else data, kind)
+            return parse_value(part, kind)
         except ShapeError as error:
-            path = self._found(at + error.path[1:])
-            unknown = error.message.partition("unknown field `")[2].rstrip("`")
-            if unknown:
-                raise self.refuse(
-                    self._found(f"{path}.{unknown}"), f"unknown key `{unknown}`", code="S1-U02"
-                ) from None
+            faults = find_faults(part, kind, at)
+            if faults:
+                raise self.refuse_all(faults) from None
             what = error.message[:1].lower() + error.message[1:]
+            path = at + error.path[1:]
             raise self.refuse(path, f"`{path[2:] or 'document'}`: {what}") from None
 
-    def _found(self, path: str) -> str:
-        """Replace `[...]`, which is how a shape's fault names any key of a mapping, by the key."""
-        form = re.escape(path).replace(re.escape("[...]"), r"\.[^\n]+?")
-        found = [place for place in self.places if re.fullmatch(form, place)]
-        return found[0] if len(found) == 1 else path
+    def check_keys(self, kind: type) -> None:
+        """Refuse the keys that are unknown or missing anywhere, all at once; values come later."""
+        faults = [fault for fault in find_faults(self.data, kind) if fault.sort != "value"]
+        if faults:
+            raise self.refuse_all(faults)
+
+    def refuse_all(self, faults: Sequence[Fault]) -> UsageError:
+        """Make the error for several faults, one a line, in the order of the file.
+
+        Unknown and missing keys are told before values: mending them may mend those.
+        """
+        sort = faults[0].sort
+        told = [fault for fault in faults if (fault.sort == "value") == (sort == "value")]
+        placed = sorted((self._line_column(fault.path), fault.text) for fault in told)
+        lines = [f"{self.name}:{line}:{column}: {text}" for (line, column), text in placed]
+        more = len(lines) - MAX_FAULTS
+        if more > 0:
+            lines = [*lines[:MAX_FAULTS], f"and {more} more"]
+        numbers = list(dict.fromkeys(line for (line, _), _ in placed))[:MAX_FAULTS]
+        noun = "line" if len(numbers) == 1 else "lines"
+        return UsageError(
+            "\n".join(lines),
+            code=CODES[sort],
+            hint=f"mend {noun} {', '.join(map(str, numbers))} of `{self.name}`",
+        )
 
     def entries(self, at: str, data: object) -> Iterator[tuple[str, str, Any]]:
         """Yield key, path and value of the mapping at `at`."""

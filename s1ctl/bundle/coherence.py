@@ -29,7 +29,8 @@ def _parse(raw: bytes) -> ComposeFile:
     try:
         return parse_compose(raw, name="compose.yaml")
     except UsageError as error:
-        raise ContentsRefused(_escaped(error.message), code="S1-C31", hint=ASK) from None
+        told = error.message.replace("\n", "; ")
+        raise ContentsRefused(_escaped(told), code="S1-C31", hint=ASK) from None
 
 
 def _check_services(manifest: ReleaseManifest, compose: ComposeFile) -> None:

@@ -18,6 +18,20 @@ from s1ctl.site.secrets import SecretSource
 from s1ctl.strict_yaml import Document, parse_yaml
 
 Text = Annotated[str, Meta(min_length=1)]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^/@\s]+\Z",
+        description="a URL such as `https://HOST:PORT`, without path, user or password",
+    ),
+]
+Time = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z",
+        description='a time such as `"2026-01-01T00:00:00Z"`',
+    ),
+]
 MAX_IMAGES = 1023  # with the Compose file the subjects of a statement are at most 1024
 
 
@@ -27,7 +41,7 @@ class ImageEntry(Value):
     name: Text
     repository: Text
     oci_layout: Text | None = field(name="oci-layout", default=None)
-    registry: Annotated[str, Meta(pattern=r"^https?://[^/@\s]+\Z")] | None = None
+    registry: Url | None = None
     ca: Text | None = None
     user: Text | None = None
     password: SecretSource | None = None
@@ -56,7 +70,7 @@ class RecipeDocument(Value):
     requires: Requires = field(default_factory=Requires)
     settings: tuple[Setting, ...] = ()
     schemas: tuple[SchemaEntry, ...] = ()
-    issued: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")] | None = None
+    issued: Time | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +92,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises `UsageError` with line and column.
     """
     document = parse_yaml(_read(path), name=str(path))
+    document.check_keys(RecipeDocument)
     _check_quotes(document)
     _check_images(document)
     declared = document.parse(RecipeDocument)

@@ -1,13 +1,14 @@
 """The Compose file of a release: the subset that s1ctl runs, and nothing else."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec import field
 from msgspec.structs import fields
 
+from s1ctl.errors import UsageError
 from s1ctl.oci.digest import Digest
 from s1ctl.release.compose_rules import check_service, check_together
 from s1ctl.release.manifest import Job, Unit
@@ -154,21 +155,31 @@ def _parse_top(document: Document) -> TopLevel:
 
 
 def _parse_services(document: Document) -> Iterator[tuple[str, Service]]:
-    for name, path, data in document.entries("$.services", document.data["services"]):
-        for key, place, _ in document.entries(path, data):
-            _check_key(document, name, key, place)
+    services = list(document.entries("$.services", document.data["services"]))
+    _check_keys(document, services)
+    for name, path, data in services:
         _check_dollars(document, path, data)
         yield name, document.parse(Service, path, data)
 
 
-def _check_key(document: Document, name: str, key: str, place: str) -> None:
-    if key in KEYS:
+def _check_keys(document: Document, services: Iterable[tuple[str, str, Any]]) -> None:
+    """Refuse every key outside the subset at once, in all services."""
+    wrong = [
+        (place, name, key)
+        for name, path, data in services
+        for key, place, _ in document.entries(path, data)
+        if key not in KEYS
+    ]
+    if not wrong:
         return
-    raise document.refuse(
-        place,
-        f"service `{name}`: the key `{key}` is not allowed",
+    told = (
+        f"{document.place(p)}: service `{n}`: the key `{k}` is not allowed" for p, n, k in wrong
+    )
+    advice = dict.fromkeys(f"`{k}`: {_HINTS[k]}" for _, _, k in wrong if k in _HINTS)
+    raise UsageError(
+        "\n".join(told),
         code="S1-U40",
-        hint=_HINTS.get(key, f"remove `{key}`; `s1ctl explain S1-U40` lists what may stand there"),
+        hint="; ".join(advice) or "remove it; `s1ctl explain S1-U40` lists what may stand there",
     )
 
 

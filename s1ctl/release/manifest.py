@@ -9,8 +9,13 @@ from packaging.version import Version
 from s1ctl.oci.digest import Digest
 from s1ctl.shape import Value
 
-Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z")]
-Port = Annotated[int, Meta(ge=1, le=65535)]
+NAME_FORM = "a name: a-z, 0-9, `_` and `-`, at most 63, beginning with a letter"
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z", description=NAME_FORM)]
+Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
+PortSetting = Annotated[
+    str,
+    Meta(pattern=r"^(\$\{[a-z][a-z0-9_]*\}|[0-9]{1,5})\Z", description="a setting, `${NAME}`"),
+]
 Named = TypeVar("Named", "Image", "Unit")
 Role = Literal["data", "app", "edge"]
 When = Literal["before-roll", "after-roll"]
@@ -65,7 +70,7 @@ class Health(Value):
     `port` may be a setting, `${NAME}`; filled in it is a number, as text or not.
     """
 
-    port: Port | Annotated[str, Meta(pattern=r"^(\$\{[a-z][a-z0-9_]*\}|[0-9]{1,5})\Z")]
+    port: Port | PortSetting
     ready: str
     live: str | None = None
     version: str | None = None
@@ -127,7 +132,10 @@ class Schema(Value):
 class Gate(Value):
     """A check that must have passed at the site before this release may be gone to, and why."""
 
-    check: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
+    check: Annotated[
+        str,
+        Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z", description="a check such as `host.memory`"),
+    ]
     why: Annotated[str, Meta(min_length=1)]
 
 

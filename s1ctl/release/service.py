@@ -9,11 +9,26 @@ from s1ctl.release.manifest import Health, Name, Role, When
 from s1ctl.shape import Value
 
 Text = Annotated[str, Meta(min_length=1)]
-Path = Annotated[str, Meta(pattern=r"^/[^:]*\Z")]
+ImageName = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z", description="the name of one of the recipe's images"),
+]
+Path = Annotated[
+    str, Meta(pattern=r"^/[^:]*\Z", description="a whole path such as `/data`, without `:`")
+]
 Command = str | tuple[str, ...]
 Scalar = str | int | float
-Duration = Annotated[str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h))+\Z")]
-Capability = Annotated[str, Meta(pattern=r"^[A-Z_]+\Z")]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h))+\Z",
+        description="a time such as `10s` or `1m30s`",
+    ),
+]
+Capability = Annotated[
+    str, Meta(pattern=r"^[A-Z_]+\Z", description="a capability such as `NET_BIND_SERVICE`")
+]
+Signal = Annotated[str, Meta(pattern=r"^SIG[A-Z0-9]+\Z", description="a signal such as `SIGTERM`")]
 ServiceRole = Role | Literal["job"]
 Seconds = Annotated[int, Meta(ge=0, le=3600)]
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -99,7 +114,7 @@ class Extension(Value):
 class Service(Value):
     """A service of the subset; `${NAME}` stands until `substitute` fills it."""
 
-    image: Name
+    image: ImageName
     command: Command | None = None
     entrypoint: Command | None = None
     environment: dict[str, Scalar] = field(default_factory=dict)
@@ -112,7 +127,7 @@ class Service(Value):
     configs: tuple[Name | ConfigUse, ...] = ()
     healthcheck: HealthCheck | None = None
     depends_on: tuple[Name, ...] | dict[Name, Dependency | None] = ()
-    stop_signal: Annotated[str, Meta(pattern=r"^SIG[A-Z0-9]+\Z")] | None = None
+    stop_signal: Signal | None = None
     stop_grace_period: Duration = "10s"
     restart: Literal["no", "unless-stopped", "on-failure"] = "unless-stopped"
     read_only: bool = False

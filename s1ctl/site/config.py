@@ -18,7 +18,20 @@ from s1ctl.site.secrets import SecretSource
 from s1ctl.strict_yaml import Document, parse_yaml
 
 Text = Annotated[str, Meta(min_length=1)]
-SiteName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,30}\Z")]
+SiteName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9-]{0,30}\Z",
+        description="a name: a-z, 0-9 and `-`, at most 31, beginning with a letter",
+    ),
+]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^/@\s]+(/[a-z0-9._/-]*)?\Z",
+        description="a URL such as `https://HOST:PORT/PREFIX`, without user or password",
+    ),
+]
 Consent = Literal["host-network", "cap-add"]
 
 
@@ -38,7 +51,7 @@ class Target(Value):
 class RegistryAccess(Value):
     """The site's private registry; `url` may end in a path that prefixes every repository."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://[^/@\s]+(/[a-z0-9._/-]*)?\Z")]
+    url: Url
     ca: Text | None = None
     user: Text | None = None
     password: SecretSource | None = None

@@ -58,11 +58,13 @@ class SecretSource(str):
     """Where a secret comes from: `env:NAME`, `file:PATH` or `cmd:COMMAND`."""
 
     __slots__ = ()
+    FORM = "`env:NAME`, `file:/PATH` or `cmd:COMMAND`"
+    IS_HIDDEN = True
 
     def __new__(cls, text: str) -> Self:
         """Parse `text`; raises `ValueError`, which does not show it: it may be the secret."""
         if not re.fullmatch(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|cmd:.+)", text):
-            raise ValueError("Expected `env:NAME`, `file:/PATH` or `cmd:COMMAND`")
+            raise ValueError(f"Expected {cls.FORM}")
         return super().__new__(cls, text)
 
     def resolve(self, environment: Mapping[str, str]) -> Secret:

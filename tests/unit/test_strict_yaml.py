@@ -130,11 +130,19 @@ def test_bytes_that_are_not_text_are_refused(raw: bytes) -> None:
             "S1-U02",
             "site.yaml:5:5: ",
         ),
-        ("ports:\n- number: one\n", "S1-U03", "site.yaml:2:3: `ports[0].number`: expected `int`"),
-        ("ports:\n- {note: x}\n", "S1-U03", "site.yaml:2:3: `ports[0]`: object missing required"),
-        ("by_name:\n  a:\n    number: x\n", "S1-U03", "site.yaml:3:5: `by_name.a.number`: "),
-        ("- a\n", "S1-U03", "site.yaml:1:1: `document`: expected `object`"),
-        ("name:\n", "S1-U03", "site.yaml:1:1: `name`: expected `str`"),
+        (
+            "ports:\n- number: one\n",
+            "S1-U03",
+            "site.yaml:2:3: `ports[0].number` must be a whole number, and is",
+        ),
+        (
+            "ports:\n- {note: x}\n",
+            "S1-U06",
+            "site.yaml:2:3: the key `number` is missing in `ports[0]`",
+        ),
+        ("by_name:\n  a:\n    number: x\n", "S1-U03", "site.yaml:3:5: `by_name.a.number` must"),
+        ("- a\n", "S1-U03", "site.yaml:1:1: the document must be a mapping"),
+        ("name:\n", "S1-U03", "site.yaml:1:1: `name` must be text, and is empty"),
     ],
 )
 def test_a_document_of_another_shape_is_refused_where_the_fault_is(
@@ -144,6 +152,24 @@ def test_a_document_of_another_shape_is_refused_where_the_fault_is(
     assert error.code == code
     assert error.message.startswith(start)
     assert f"line {start.split(':')[1]} " in error.hint
+
+
+def test_all_unknown_and_missing_keys_are_told_at_once() -> None:
+    error = refusal("nmae: x\nports:\n- {nubmer: 1}\n- {note: x}\nz: 1\n", File)
+    known = "known here are `name`, `ports`, `by_name`"
+    assert error.code == "S1-U02"
+    assert error.message.split("\n") == [
+        f"site.yaml:1:1: unknown key `nmae`, is `name` meant? {known}",
+        "site.yaml:3:4: unknown key `nubmer`, is `number` meant? known here are `number`, `note`",
+        "site.yaml:4:3: the key `number` is missing in `ports[1]`; it must be a whole number",
+        f"site.yaml:5:1: unknown key `z`; {known}",
+    ]
+    assert error.hint == "mend lines 1, 3, 4, 5 of `site.yaml`"
+
+
+def test_only_so_many_faults_are_told_and_the_others_are_counted() -> None:
+    error = refusal("".join(f"k{n}: 1\n" for n in range(20)), File)
+    assert error.message.split("\n")[-1] == "and 8 more"
 
 
 def test_a_place_that_is_not_there_is_that_of_its_parent() -> None:

@@ -106,27 +106,45 @@ def test_a_site_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("former", "latter", "code", "place", "said"),
     [
-        ("version: 1", "version: 2", "S1-U03", "1:1", "enum value 2"),
+        ("version: 1", "version: 2", "S1-U03", "1:1", "must be `1`, and is the number `2`"),
         ("name: acme-prod", "name: Acme", "S1-U03", "2:1", "`name`"),
         ("name: acme-prod", "nmae: acme-prod", "S1-U02", "2:1", "unknown key `nmae`"),
-        ("name: acme-prod\n", "", "S1-U03", "1:1", "missing required field `name`"),
-        ("kind: docker", "kind: podman", "S1-U03", "3:10", "'podman'"),
+        ("name: acme-prod\n", "", "S1-U06", "1:1", "the key `name` is missing; it must be a name"),
+        (
+            "kind: docker",
+            "kind: podman",
+            "S1-U03",
+            "3:10",
+            "must be `docker`, and is the text `podman`",
+        ),
         ("10.97.0.0/24", "10.97.0.1/24", "S1-U03", "3:24", "has host bits set"),
         ("10.97.0.0/24", "fd00::/64", "S1-U03", "3:24", "fd00::/64"),
         ("10.97.0.0/24", "10.97.0.0/28", "S1-U03", "3:24", "16 addresses"),
         ("network: 10", "netwrok: 10", "S1-U02", "3:24", "unknown key `netwrok`"),
         ("https://registry", "ftp://registry", "S1-U03", "4:12", "`registry.url`"),
         ("https://registry", "https://u:p@registry", "S1-U03", "4:12", "`registry.url`"),
-        ("password: file:/pw", "password: hunter2", "S1-U03", "4:78", "expected `env:NAME`"),
+        ("password: file:/pw", "password: hunter2", "S1-U03", "4:78", "must be `env:NAME`"),
         ("{service: postgres}", "{}", "S1-U03", "7:3", "either `service` or `url`"),
         ("{service: postgres}", "{service: a, url: env:A}", "S1-U03", "7:3", "either `service`"),
         ("{service: postgres}", "{servcie: a}", "S1-U02", "7:13", "unknown key `servcie`"),
-        ("{url: env:AUDIT}", "{url: postgresql://u:pw@h/d}", "S1-U03", "8:11", "expected `env"),
-        ("debug: false", "debug: 1.5", "S1-U03", "9:1", "`values[...]`"),
+        ("{url: env:AUDIT}", "{url: postgresql://u:pw@h/d}", "S1-U03", "8:11", "must be `env"),
+        ("debug: false", "debug: 1.5", "S1-U03", "9:65", "`values.debug`"),
         ("soak_s: 5", "soak_s: -1", "S1-U03", "10:10", "`policy.soak_s`"),
         ("soak_s: 5", "soak: 5", "S1-U02", "10:10", "unknown key `soak`"),
-        ("when: contract", "when: never", "S1-U03", "10:30", "'never'"),
-        ("[host-network]", "[privileged]", "S1-U03", "11:19", "'privileged'"),
+        (
+            "when: contract",
+            "when: never",
+            "S1-U03",
+            "10:30",
+            "one of `always`, `contract`, and is the text `never`",
+        ),
+        (
+            "[host-network]",
+            "[privileged]",
+            "S1-U03",
+            "11:19",
+            "one of `cap-add`, `host-network`, and is the text `privileged`",
+        ),
         ("media: [/media/*/]", "media: /media", "S1-U03", "12:1", "`media`"),
     ],
 )
@@ -150,7 +168,7 @@ def test_a_secret_written_in_the_wrong_place_is_not_repeated(path: Path, secret:
 
 def test_an_empty_site_file_says_what_is_missing(path: Path) -> None:
     path.write_text("")
-    assert "missing required field" in refusal(path).message
+    assert "the key `version` is missing" in refusal(path).message
 
 
 def test_a_site_holds_no_shared_values() -> None:
