@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from s1ctl.database.passfile import passfile
-from s1ctl.database.reach import parse_place, place
+from s1ctl.database.reach import passwords_of, place
 from s1ctl.errors import InputOutputFailed
+from s1ctl.masking.redact import masked
 from s1ctl.site.secrets import Secret
 
 CHUNK_BYTES = 256 * 1024
@@ -83,9 +84,8 @@ def _stream(running: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 def _failed(program: str, dsn: Secret, doing: Doing, status: int, said: bytes) -> InputOutputFailed:
     lines = said.decode("utf-8", "replace").strip().splitlines() or [""]
-    words = (lines[0] if doing == "dump" else " | ".join(lines[-5:]))[:500]
-    word = parse_place(dsn).get("password")
-    shown = words.replace(word, "***") if word else words
+    words = lines[0] if doing == "dump" else " | ".join(lines[-5:])
+    shown = masked(words, *passwords_of(dsn))[:500]
     return InputOutputFailed(
         f"the {doing} of {place(dsn)} failed: {program} ended with {status}: {shown}",
         code="S1-D52",

@@ -98,6 +98,12 @@ def parse_place(dsn: Secret) -> dict[str, str]:
     return dict(parts)
 
 
+def passwords_of(dsn: Secret) -> tuple[str, ...]:
+    """Take the password out of a connection string, so that it can be masked elsewhere."""
+    word = parse_place(dsn).get("password")
+    return (word,) if word else ()
+
+
 def _settle(database: Connection) -> None:
     """Drop limits that a role may carry; let the server end work whose client is gone."""
     with database.cursor() as cursor:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import s1ctl
-from s1ctl.database.reach import parse_place
+from s1ctl.database.reach import parse_place, passwords_of
 from s1ctl.database.wire import (
     Advanced,
     AnyEvent,
@@ -26,6 +26,7 @@ from s1ctl.database.wire import (
     write_line,
 )
 from s1ctl.errors import Inconclusive, StepFailed, UsageError
+from s1ctl.masking.redact import masked
 from s1ctl.progress import Notify, Progress
 from s1ctl.release.manifest import Schema
 from s1ctl.shape import ShapeError
@@ -204,8 +205,8 @@ def _ended(order: Order, status: int, said: IO[bytes]) -> StepFailed:
     said.seek(max(0, said.seek(0, os.SEEK_END) - 2000))
     lines = said.read().decode("utf-8", "replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "")
-    password = parse_place(order.dsn).get("password") or order.dsn.reveal()
-    tail = f": {last.strip()[:300].replace(password, '***')}" if last else ""
+    shown = masked(last.strip(), *passwords_of(order.dsn))[:300]
+    tail = f": {shown}" if last else ""
     return StepFailed(
         f"the worker of revision `{order.revision}` {how}{tail}",
         code="S1-D41",

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from s1ctl.masking.encodings import forms_of
 from s1ctl.masking.keys import mask_text
 from s1ctl.masking.rules import MASK, RULES, STRONG, Rule
 
@@ -86,6 +87,15 @@ class Stream:
                 yield f"{line[: begin.start()]}{MASK}\n"
             else:
                 yield line
+
+
+def masked(text: str, *values: str) -> str:
+    """Mask these values, and what looks like a secret, in a text that others said.
+
+    Mask before cutting a text: half of a secret is not found.
+    """
+    forms = {form for value in values for form in forms_of(value)}
+    return Stream(Redactor(Known(forms))).mask(text)
 
 
 def _is_closed(block: str) -> bool:

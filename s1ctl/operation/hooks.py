@@ -11,6 +11,7 @@ from typing import IO, Any, Literal
 
 from s1ctl.canonical import canonical_json
 from s1ctl.errors import PolicyRefused, S1Error
+from s1ctl.masking.redact import masked
 from s1ctl.operation.context import Context
 from s1ctl.operation.events import Event
 from s1ctl.plan.plan import Plan
@@ -185,8 +186,8 @@ class _Ear:
 
     @property
     def said(self) -> str:
-        """The last of what was said, as text."""
-        return self._end.decode("utf-8", "replace").strip()
+        """The last of what was said, as text; what looks like a secret is masked."""
+        return masked(self._end.decode("utf-8", "replace")).strip()
 
     def listen_on(self, process: subprocess.Popen[bytes]) -> None:
         """Hear the rest of a process that has ended; whoever else keeps the pipe is ended."""

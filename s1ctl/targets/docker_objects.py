@@ -1,14 +1,12 @@
 """Networks, volumes and containers of a site; nothing without the site's label is touched."""
 
 import ipaddress
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from s1ctl.errors import InputOutputFailed
-from s1ctl.masking.encodings import forms_of
-from s1ctl.masking.redact import Known, Redactor
+from s1ctl.masking.redact import masked
 from s1ctl.plan.steps import Instance
 from s1ctl.targets.docker_container import (
     PREFIX,
@@ -233,12 +231,12 @@ class SiteObjects:
 
 def without_secrets(text: str, found: State | None) -> str:
     """Mask in what a container says the secrets that it was given, and what looks like one."""
-    forms = set[str]()
+    values = []
     for mount in (found or {}).get("Mounts") or ():
         if str(mount.get("Destination", "")).startswith(f"{SECRETS}/"):
             with suppress(OSError, UnicodeDecodeError):
-                forms |= forms_of(Path(mount["Source"]).read_text("utf-8"))
-    return Redactor(Known(forms)).line(text, Counter())
+                values.append(Path(mount["Source"]).read_text("utf-8"))
+    return masked(text, *values)
 
 
 def same_place(

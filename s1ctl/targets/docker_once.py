@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from s1ctl.errors import StepFailed
 from s1ctl.targets.docker_container import PREFIX, SITE, Bind, Document
 from s1ctl.targets.docker_engine import Engine
+from s1ctl.targets.docker_objects import without_secrets
 
 ONCE = PREFIX + "once"
 END_S = 60
@@ -62,14 +63,15 @@ def run_once(engine: Engine, name: str, document: Document, *, silence_s: float)
                 yield chunk
             else:
                 errors.extend(chunk.splitlines())
-        _check_end(name, engine.wait(name, timeout_s=END_S), errors)
+        _check_end(engine, name, engine.wait(name, timeout_s=END_S), errors)
     finally:
         engine.remove(name)
 
 
-def _check_end(name: str, status: int, errors: Sequence[bytes]) -> None:
+def _check_end(engine: Engine, name: str, status: int, errors: Sequence[bytes]) -> None:
     if status != 0:
-        said = " | ".join(line.decode("utf-8", "replace") for line in errors)
+        text = " | ".join(line.decode("utf-8", "replace") for line in errors)
+        said = without_secrets(text, engine.container(name))
         raise StepFailed(
             f"`{name}` ended with status {status}; it last said `{said}`",
             code="S1-E23",

@@ -52,6 +52,16 @@ def test_a_hook_is_told_what_happens_and_has_no_secret(
     ]  # fmt: skip
 
 
+def test_what_a_hook_says_is_kept_without_what_looks_like_a_secret(
+    world: World, tmp_path: Path
+) -> None:
+    text = "echo no way to https://bot:canary@ticket.site/x; exit 3"
+    world.hooks = Hooks(start=(script(tmp_path, "hook", text),))
+    with pytest.raises(PolicyRefused, match="https://bot:<\\*\\*\\*>@ticket.site/x") as caught:
+        apply_plan(world.context(), install(), actions=world.action)
+    assert "canary" not in caught.value.message + str(world.events)
+
+
 def test_a_start_that_fails_stops_before_anything_is_changed(world: World, tmp_path: Path) -> None:
     world.hooks = Hooks(start=(script(tmp_path, "hook", "echo no ticket; exit 3"),))
     with pytest.raises(PolicyRefused, match="it ended with 3: no ticket") as caught:
