@@ -1,6 +1,7 @@
 """Make what an operation acts on, from what the command line runs in."""
 
 import getpass
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,13 +71,21 @@ def _context(
         registry=lambda: here.registry,
         secrets=SecretStore(site.state / "secrets"),
         environment=here.environment,
-        holder=own_holder(getpass.getuser()),
+        holder=own_holder(user_name()),
         now=lambda: datetime.now(UTC),
         sleep=time.sleep,
         observe=observe or unwatched,
         interrupts=Interrupts(),
         site_file=here.site_file.absolute(),
     )
+
+
+def user_name() -> str:
+    """Say who runs this; a user whom the host does not know is a number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def unwatched(_: Event) -> None:

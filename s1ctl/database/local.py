@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from s1ctl.database.passfile import passfile
 from s1ctl.database.reach import passwords_of, place
+from s1ctl.database.scratch import scratch
 from s1ctl.errors import InputOutputFailed
 from s1ctl.masking.redact import masked
 from s1ctl.site.secrets import Secret
@@ -40,7 +40,7 @@ def run_local(
     """
     with (
         passfile(dsn, work) as passwords,
-        tempfile.TemporaryFile() as said,
+        scratch(doing) as said,
         (source or Path("/dev/null")).open("rb") as given,
     ):
         known = {"PATH": _PATH, "LANG": "C.UTF-8", "PGPASSFILE": str(passwords), **environment}

@@ -4,7 +4,6 @@ import os
 import selectors
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import IO
 
 import s1ctl
 from s1ctl.database.reach import parse_place, passwords_of
+from s1ctl.database.scratch import scratch
 from s1ctl.database.wire import (
     Advanced,
     AnyEvent,
@@ -72,7 +72,7 @@ def undo_revision(order: Order, *, notify: Notify, on_wait: OnWait) -> RevisionR
 
 def _run(order: Order, direction: Direction, notify: Notify, on_wait: OnWait) -> RevisionRecord:
     request = _make_request(order, direction)
-    with tempfile.TemporaryFile() as said, _started(order.folder, said) as worker:
+    with scratch("worker") as said, _started(order.folder, said) as worker:
         ending: Done | Failed | None = None
         for event in _hear(worker, write_line(request)):
             if isinstance(event, Advanced):

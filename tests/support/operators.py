@@ -36,12 +36,12 @@ TIMEOUT_S = 60
 ROOT = Path(__file__).parents[2]
 
 
-def write_site(folder: Path, *, state: Path, name: str = "acme", socket: str = "") -> Path:
+def write_site(folder: Path, *more: str, state: Path, name: str = "acme", socket: str = "") -> Path:
     """Write a site file whose engine is away, or at `socket`."""
     path = folder / "site.yaml"
     words = ("init", "--site", path, "--non-interactive", "--name", name, "--product", "shop")
     with redirect_stdout(io.StringIO()):
-        main([*map(str, words), "--registry", "https://r:5000", "--state-dir", str(state)])
+        main([*map(str, words), "--registry", "https://r:5000", "--state-dir", str(state), *more])
     line = f"target:\n  socket: {socket or folder / 'engine.sock'}\n"
     path.write_text(path.read_text("utf-8").replace("target:\n", line), "utf-8")
     return path
