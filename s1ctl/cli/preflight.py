@@ -9,6 +9,7 @@ import typer
 from s1ctl.cli import context
 from s1ctl.cli.exit_codes import NOT_EVALUATED, NOT_READY, ONLY_WARNINGS
 from s1ctl.errors import UsageError
+from s1ctl.files import unreadable
 
 if TYPE_CHECKING:
     from s1ctl.ledger.waivers import Waiver
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from s1ctl.preflight.check import Check
     from s1ctl.preflight.finding import Finding
     from s1ctl.preflight.needs import Needs
+    from s1ctl.preflight.saved import Saved
 
 SCHEMA = 1
 ForPhase = Literal["install", "upgrade", "doctor"]
@@ -71,12 +73,18 @@ def preflight(
         return
     if source is not None:
         _refuse_beside_from({"--for": phase, "--to": to, "--waive": waive, "--save": save})
-        findings = _from_file(source, only or (), skip or ())
-        raise typer.Exit(_report(here, findings, is_strict=strict))
+        saved = _read(source)
+        findings = _judge(saved, only or (), skip or ())
+        taken = f"facts of {saved.needs.site.name}, taken at {saved.facts.taken_at}"
+        raise typer.Exit(_report(here, findings, about=(taken,), is_strict=strict))
     findings, waivers = _look(
         here, phase, to, names=(only or (), skip or ()), reasons=reasons, save=save
     )
-    raise typer.Exit(_report(here, findings, waivers=waivers, save=save, is_strict=strict))
+    about = [f"recorded: {w.check} is waived for {w.version} by {w.who}" for w in waivers]
+    about += [f"saved: {save}"] if save else []
+    raise typer.Exit(
+        _report(here, findings, about=about, waivers=waivers, save=save, is_strict=strict)
+    )
 
 
 def _list(here: context.Here, checks: "Sequence[Check]") -> None:
@@ -210,24 +218,32 @@ def _refuse_beside_from(options: Mapping[str, object]) -> None:
             )
 
 
-def _from_file(path: Path, only: Sequence[str], skip: Sequence[str]) -> "tuple[Finding, ...]":
-    """Judge saved facts by the checks that were planned, or those of them that are named."""
-    from s1ctl.errors import InputOutputFailed
-    from s1ctl.preflight.catalogue import select
-    from s1ctl.preflight.saved import MAX_BYTES, judge_saved, read_saved
+def _read(path: Path) -> "Saved":
+    from s1ctl.preflight.saved import MAX_BYTES, read_saved
 
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
-    saved = read_saved(raw, name=str(path))
-    checks = select(None, only or saved.checks, skip)
-    return judge_saved(saved, checks)
+        raise unreadable(path, error) from None
+    return read_saved(raw, name=str(path))
+
+
+def _judge(saved: "Saved", only: Sequence[str], skip: Sequence[str]) -> "tuple[Finding, ...]":
+    """Judge saved facts by the checks that were planned, or those of them that are named."""
+    from s1ctl.preflight.catalogue import select
+    from s1ctl.preflight.saved import judge_saved
+
+    checks = select(None, only, skip)
+    planned = tuple(check for check in checks if check.id in saved.checks)
+    if not planned:
+        raise UsageError(
+            f"no check{' of ' + ', '.join(f'`{name}`' for name in only) if only else ''} is in"
+            f" `{saved.name}`: it was saved for {', '.join(saved.checks) or 'none'}",
+            code="S1-U21",
+            hint="leave out `--only` and `--skip`, or save the facts anew",
+        )
+    return judge_saved(saved, planned)
 
 
 def write_facts(path: Path, raw: bytes) -> None:
@@ -253,6 +269,7 @@ def _report(
     here: context.Here,
     findings: "tuple[Finding, ...]",
     *,
+    about: Sequence[str] = (),
     waivers: "tuple[Waiver, ...]" = (),
     save: Path | None = None,
     is_strict: bool,
@@ -269,10 +286,7 @@ def _report(
         "waivers": [plain(one) for one in waivers],
         "saved": str(save) if save else None,
     }
-    lines = describe(findings)
-    lines += [f"recorded: {w.check} is waived for {w.version} by {w.who}" for w in waivers]
-    lines += [f"saved: {save}"] if save else []
-    here.output.result(lines, document)
+    here.output.result([*describe(findings), *about], document)
     return code
 
 

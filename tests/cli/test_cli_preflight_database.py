@@ -12,6 +12,7 @@ from s1ctl.ledger.ledger import open_ledger
 from s1ctl.oci.digest import Digest
 from tests.support.cases import CASES, stand_of
 from tests.support.checked import CheckedSite, advice, seen
+from tests.support.ledgers import NOW
 from tests.support.loads import Said, s1ctl
 from tests.support.postgres import Database
 from tests.support.registry import free_port
@@ -250,6 +251,18 @@ def test_a_site_with_nothing_installed_says_why_it_skips(tmp_path: Path) -> None
     }  # fmt: skip
 
 
+def test_a_database_that_is_given_is_looked_at_before_the_first_install(site: StandingSite) -> None:
+    with open_ledger(site.state) as ledger:
+        ledger.releases.record_uninstalled(at=NOW)
+    said = checked(site, "pg", *TO, "--only", "state.hop", "--only", "state.migrations")
+    found = {one["id"]: one["outcome"] for one in said.document["findings"]}
+    asked = ("pg.connect", "pg.version", "pg.privileges", "pg.capacity")
+    assert {found[name] for name in asked} == {"pass"}
+    assert {found[name] for name in found.keys() - set(asked)} == {"skip"}
+    site.database.execute("CREATE TABLE reports (id int)", admin=True)
+    assert checked(site, "pg", *TO).outcome == (3, "pg.privileges")
+
+
 # what preflight is told
 
 
@@ -307,7 +320,11 @@ def test_what_passes_needs_no_waiver(site: StandingSite) -> None:
         ("pg.*=I know", CASES["preflight-group-waived"], "`pg.*` is no check"),
         ("pg.capacity", CASES["preflight-no-reason"], "lacks the check or the reason"),
         ("pg.capacity= ", CASES["preflight-no-reason"], "lacks the check or the reason"),
-        ("host.memory=I know", CASES["preflight-waived-unseen"], "not among the checks of this run"),
+        (
+            "host.memory=I know",
+            CASES["preflight-waived-unseen"],
+            "not among the checks of this run",
+        ),
     ],
 )
 def test_a_waiver_that_cannot_be(site: StandingSite, given: str, case, words: str) -> None:
@@ -340,6 +357,10 @@ def test_facts_are_saved_without_a_secret_and_judged_elsewhere(
     here = s1ctl("preflight", "--from", facts)
     assert here.status == there.status
     assert here.document["findings"] == there.document["findings"]
+    told = s1ctl("preflight", "--from", facts, output="text").text
+    assert "facts of checked, taken at 20" in told
+    none = s1ctl("preflight", "--from", facts, "--only", "host")
+    assert (none.status, none.document["error"]["code"]) == (2, "S1-U21")
     one = s1ctl("preflight", "--from", facts, "--only", "pg.version")
     assert [f["id"] for f in one.document["findings"]] == ["pg.version"]
     assert not (tmp_path / "elsewhere").exists()

@@ -41,6 +41,9 @@ class Loaded:
             for digest, m in self.manifests.items()
         ]
 
+    def installed(self):
+        return type("Installed", (), {"digest": digest_of(str(ONE))})
+
     def admitted(self, digest):
         return type("Release", (), {"manifest": self.manifests[digest]})
 
@@ -62,7 +65,7 @@ def findings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             for c in checks
         ]
 
-    monkeypatch.setattr(check, "needs_of", lambda *_: None)
+    monkeypatch.setattr(check, "needs_of", lambda *_, **__: None)
     monkeypatch.setattr(check, "judge", judge)
     return outcomes
 
@@ -119,6 +122,13 @@ def test_a_gate_whose_check_nobody_knows_is_closed(findings) -> None:
     with pytest.raises(NoPath) as refused:
         find(goal)
     assert (refused.value.code, "moon.phase" in refused.value.message) == ("S1-N21", True)
+
+
+def test_the_check_of_the_path_opens_no_gate_of_the_path(findings) -> None:
+    findings["state.hop"] = "pass"
+    with pytest.raises(NoPath) as caught:
+        find(release("2.0.0", ">=1.0", gates=(Gate(check="state.hop", why="itself"),)))
+    assert caught.value.code == "S1-N21"
 
 
 def test_an_accepted_gate_is_recorded_with_its_reason_unless_it_passed(findings) -> None:
