@@ -273,8 +273,10 @@ def waive(site: StandingSite, *words: object, only: str = "pg.capacity") -> Said
 def test_a_waived_failure_stops_nothing_for_that_release_alone(site: StandingSite) -> None:
     few = f"ALTER ROLE {site.database.user} CONNECTION LIMIT 5"
     site.database.execute(few, admin=True)
+    before = truth_of(site.database)
     said = waive(site, "--waive", "pg.capacity=one user, and nobody else is let in")
     assert said.outcome == CASES["preflight-waived"].outcome
+    assert truth_of(site.database) == before
     (finding,) = said.document["findings"]
     assert (finding["outcome"], finding["waived"]["reason"]) == (
         "skip",
