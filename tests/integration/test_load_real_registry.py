@@ -4,18 +4,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from s1ctl.cli.progress import ProgressLine
+from s1ctl.errors import InputOutputFailed
+from s1ctl.oci import cause
 from s1ctl.oci.call import Deadlines
-from s1ctl.oci.retry import Patience
+from s1ctl.oci.retry import Patience, TemporarilyFailed
 from s1ctl.progress import Progress
 from tests.support.answers import AnswerServer, SilentServer, Told
 from tests.support.bundles import make_vendor
 from tests.support.cases import CASES, Case
+from tests.support.faulty_registry import Cut, Exchange, FaultyRegistry, times
 from tests.support.loads import PREFIX, Cargo, LoadSite, make_cargo
 from tests.support.registry import (
     IMPATIENT,
@@ -26,7 +30,7 @@ from tests.support.registry import (
     make_certificates,
 )
 from tests.support.require import need
-from tests.support.waiting import wait_until
+from tests.support.waiting import in_background, wait_until
 
 pytestmark = pytest.mark.integration
 IN = {"user": USER, "password": "env:REGISTRY_PASSWORD"}
@@ -68,6 +72,11 @@ def tags(server: RegistryServer) -> dict[str, str]:
     """Say what each tag in the registry's storage names."""
     links = server.storage.rglob("_manifests/tags/*/current/link")
     return {str(link.relative_to(server.storage)): link.read_text() for link in links}
+
+
+def held(server: RegistryServer) -> set[str]:
+    """List the blobs that some repository holds; the bytes of others may be there already."""
+    return {link.read_text() for link in server.storage.rglob("_layers/sha256/*/link")}
 
 
 # Not let in, or not there
@@ -288,14 +297,12 @@ def test_a_full_disk_and_then_room(
         assert "(No space left on device)" in said.message
         assert "make room on the registry's disk" in said.hint
         assert (site.stand(), tags(server), server.damaged_blobs()) == (before, {}, [])
-        there = server.blobs()
+        lacked = cargo.blobs.keys() - held(server)
         more = ("mount", "-o", "remount,size=9m", str(small_disk))
         subprocess.run(more, check=True, timeout=20)
         again = site.load()
         assert again.status == 0, again.text
-        assert again.loaded["bytes_sent"] <= sum(cargo.blobs.values()) - sum(
-            there[digest] for digest in there if digest in cargo.blobs
-        )
+        assert again.loaded["bytes_sent"] == sum(cargo.blobs[digest] for digest in lacked)
         assert site.has_loaded()
         assert cargo.blobs.items() <= server.blobs().items()
 
@@ -369,7 +376,7 @@ def test_a_tag_that_names_another_digest_is_moved_and_told(
 def test_a_manifest_with_a_blob_missing_is_repaired_and_told(
     site: LoadSite, plain: RegistryServer, cargo: Cargo
 ) -> None:
-    assert site.load().status == 0
+    assert site.load().loaded["repairs"] == []
     lost = cargo.largest
     plain.stop()
     plain.forget_blob(lost)
@@ -416,10 +423,10 @@ def test_a_registry_that_dies_in_the_middle(
     assert said.document["error"]["code"] in {CASES["registry-died"].code, "S1-R15"}
     assert "run the command again: only what lacks is sent" in said.hint
     assert (site.stand(), tags(plain), plain.damaged_blobs()) == (before, {}, [])
-    there = plain.blobs()
+    there = held(plain)
     plain.start()
     again = site.load()
-    lacked = cargo.blobs.keys() - there.keys()
+    lacked = cargo.blobs.keys() - there
     assert again.loaded["bytes_sent"] == sum(cargo.blobs[digest] for digest in lacked)
     assert site.has_loaded()
 
@@ -427,10 +434,17 @@ def test_a_registry_that_dies_in_the_middle(
 def test_a_registry_that_is_started_again_in_the_middle(
     site: LoadSite, plain: RegistryServer, cargo: Cargo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    is_missed, gone = threading.Event(), cause.gone
+
+    def missed(failed: InputOutputFailed) -> TemporarilyFailed:
+        is_missed.set()
+        return gone(failed)
+
     def restart() -> None:
         plain.stop(how=signal.SIGKILL)
-        plain.start()
+        in_background(lambda: is_missed.wait(20) and plain.start())
 
+    monkeypatch.setattr(cause, "gone", missed)
     patience = Patience(tries=6, first_s=0.1)
     monkeypatch.setattr("s1ctl.oci.registry.Patience", lambda: patience)
     at_half(monkeypatch, cargo, restart)
@@ -441,19 +455,37 @@ def test_a_registry_that_is_started_again_in_the_middle(
     assert site.has_loaded()
 
 
-def test_s1ctl_killed_in_the_middle_and_run_again(plain: RegistryServer, tmp_path: Path) -> None:
-    cargo = make_cargo(tmp_path, images=("console",), layer_bytes=6 << 20)
-    site = LoadSite(tmp_path / "killed", cargo, plain.url)
-    before = site.stand()
-    program = "from s1ctl.cli.main import run; run()"
-    words = [sys.executable, "-c", program, *map(str, site.line())]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: any(path.stat().st_size > 1 << 17 for path in plain.uploads()))
-        process.kill()
-    assert (site.stand(), tags(plain), plain.damaged_blobs()) == (before, {}, [])
-    there = plain.blobs()
-    said = site.load()
-    assert said.outcome == CASES["registry-load-killed"].outcome
-    lacked = cargo.blobs.keys() - there.keys()
-    assert said.loaded["bytes_sent"] == sum(cargo.blobs[digest] for digest in lacked)
-    assert site.has_loaded()
+def test_s1ctl_killed_in_the_middle_and_run_again(
+    site: LoadSite, plain: RegistryServer, cargo: Cargo
+) -> None:
+    cut, begun = cargo.largest, list[subprocess.Popen[bytes]]()
+    with FaultyRegistry(plain) as proxy:
+
+        def kill() -> None:
+            """Kill s1ctl when all the other blobs are there, with this one half sent."""
+            wait_until(lambda: begun and sum(e.status == 201 for e in blob_puts(proxy)) == others)
+            begun[0].kill()
+            begun[0].wait(20)
+
+        others = len(cargo.blobs) - 1
+        half = Cut(after=cargo.blobs[cut] // 2, then=kill)
+        proxy.fault = times(1, lambda exchange: exchange.digest == cut, half)
+        site.write(proxy.url)
+        before = site.stand()
+        program = "from s1ctl.cli.main import run; run()"
+        words = [sys.executable, "-c", program, *map(str, site.line())]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as s1:
+            begun.append(s1)
+            assert s1.wait(60) == -signal.SIGKILL
+        assert (site.stand(), tags(plain), plain.damaged_blobs()) == (before, {}, [])
+        assert cut not in plain.blobs()
+        said = site.load()
+        assert said.outcome == CASES["registry-load-killed"].outcome
+        assert said.loaded["bytes_sent"] == cargo.blobs[cut]
+        whole = {digest: [size] for digest, size in cargo.blobs.items()}
+        assert proxy.sent() == whole | {cut: [cargo.blobs[cut] // 2, cargo.blobs[cut]]}
+        assert site.has_loaded()
+
+
+def blob_puts(proxy: FaultyRegistry) -> list[Exchange]:
+    return [exchange for exchange in proxy.exchanges if exchange.is_blob_put]
