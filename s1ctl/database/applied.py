@@ -1,6 +1,6 @@
 """Schema `s1ctl` in each service database: the truth about revisions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -30,10 +30,14 @@ CREATE TABLE IF NOT EXISTS s1ctl.hold (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What a database says of itself: Alembic's heads, and revision to digest in order."""
+    """What a database says of itself: Alembic's heads, and revision to digest in order.
+
+    `is_read_only` where a new session may write nothing: a standby, or set so.
+    """
 
     heads: tuple[str, ...]
     applied: dict[str, str]
+    is_read_only: bool = False
 
     @property
     def head(self) -> str | None:
@@ -49,7 +53,9 @@ def applied_revisions(dsn: Secret) -> tuple[str, ...]:
 def read_truth(dsn: Secret) -> Truth:
     """Read what is applied; writes nothing. Raises `InputOutputFailed`."""
     with reading(dsn) as database, database.cursor() as cursor:
-        return fetch_truth(cursor)
+        cursor.execute("SHOW transaction_read_only")
+        is_read_only = cursor.fetchone() == ("on",)
+        return replace(fetch_truth(cursor), is_read_only=is_read_only)
 
 
 def fetch_truth(cursor: Cursor) -> Truth:

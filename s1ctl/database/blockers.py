@@ -12,10 +12,13 @@ from s1ctl.errors import S1Error, StepFailed
 REPORT_EVERY_S = 2.0
 SOON_S, LATER_S = 0.01, 0.5
 
-# Names, users and pids are visible to everybody; `xact_start` only to the same role and monitors.
+# Names, users and pids are visible to everybody; `xact_start` and `backend_type` only to the same
+# role and monitors. Of those without a user only autovacuum holds a lock that is in the way.
 _BLOCKERS = """
-SELECT b.pid, coalesce(a.application_name, ''), coalesce(a.usename, 'a prepared transaction'),
-    coalesce(a.backend_type, 'client backend'),
+SELECT b.pid, coalesce(a.application_name, ''), coalesce(a.usename, CASE WHEN b.pid = 0
+        THEN 'a prepared transaction' ELSE 'the server' END),
+    coalesce(a.backend_type, CASE WHEN a.pid IS NOT NULL AND a.usename IS NULL
+        THEN 'autovacuum worker' ELSE 'client backend' END),
     (extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)::bigint
 FROM (SELECT DISTINCT unnest(pg_blocking_pids(%s)) AS pid) AS b
 LEFT JOIN pg_stat_activity a ON a.pid = b.pid ORDER BY 5 DESC NULLS LAST, 1
@@ -125,5 +128,19 @@ def not_free(revision: str, seconds: float, blockers: tuple[Blocker, ...]) -> S1
     return StepFailed(
         f"revision `{revision}` got no lock in {seconds:.0f} s; it waits for {who}",
         code="S1-D07",
-        hint="end that transaction, or wait for it, then run `s1ctl upgrade` again",
+        hint=_way_out(blockers),
     )
+
+
+def _way_out(blockers: tuple[Blocker, ...]) -> str:
+    """Say what helps against whoever holds the lock."""
+    if any(blocker.kind == "autovacuum worker" for blocker in blockers):
+        return (
+            "wait until `pg_stat_progress_vacuum` is empty, then repeat; a plain one gives way by"
+            " itself after `GRANT SET ON PARAMETER deadlock_timeout TO` this user"
+        )
+    if any(not blocker.pid for blocker in blockers):
+        return "end it by `ROLLBACK PREPARED` (`pg_prepared_xacts` has its name), then repeat"
+    if blockers:
+        return f"wait for it, or end it by `SELECT pg_terminate_backend({blockers[0].pid})`; repeat"
+    return "repeat when the database is less busy, or raise `policy.max_wait_s`"

@@ -160,7 +160,7 @@ def _held(cursor: Cursor, dsn: Secret) -> SiteHeld:
         f"{place(dsn)} is held by another s1ctl: its session has pid {pid} and comes from"
         f" {address}",
         code="S1-D13",
-        hint="run `s1ctl lock show`, and wait until that operation has ended",
+        hint="run `s1ctl lock show` where that one runs, and wait until it has ended",
     )
 
 

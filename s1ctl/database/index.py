@@ -77,10 +77,18 @@ def _clear(database: Connection, index: Index) -> None:
             cursor.execute(f"DROP INDEX CONCURRENTLY {name}")  # quoted by regclass
         elif found != _definition(index):
             raise StepFailed(
-                f"index `{name}` exists with another definition",
+                f"index `{name}` is there, {_words(found)}; the revision wants it"
+                f" {_words(_definition(index))}",
                 code="S1-D33",
-                hint="call the vendor",
+                hint=f"if somebody made it by hand, run `DROP INDEX CONCURRENTLY {name}` there,"
+                " then repeat; else call the vendor",
             )
+
+
+def _words(definition: list[Any]) -> str:
+    is_here, is_unique, columns = definition
+    named = ", ".join(f"`{column}`" if column else "an expression" for column in columns)
+    return f"{'unique ' if is_unique else ''}on {named}{'' if is_here else ' of another table'}"
 
 
 def _definition(index: Index) -> list[Any]:

@@ -56,7 +56,7 @@ class Blocker(Value):
 
     def __str__(self) -> str:
         name = self.application or self.kind
-        age = "unknown age" if self.age_ms is None else f"{self.age_ms / 1000:.1f} s old"
+        age = "of unknown age" if self.age_ms is None else f"{self.age_ms / 1000:.1f} s old"
         return f"pid {self.pid} `{name}` of `{self.user}`, transaction {age}"
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from s1ctl.database.applied import read_truth
+from s1ctl.database.applied import Truth, read_truth
 from s1ctl.database.reach import make_dsn, make_url_dsn
-from s1ctl.errors import ContentsRefused, UsageError
+from s1ctl.database.state import judge_state
+from s1ctl.errors import ContentsRefused, InputOutputFailed, NotReady, UsageError
 from s1ctl.oci.digest import Digest
 from s1ctl.operation.context import Context
 from s1ctl.operation.reveal import reveal
@@ -12,7 +13,7 @@ from s1ctl.plan.plan import Settings
 from s1ctl.release.manifest import ReleaseManifest, Schema
 from s1ctl.shape import changed
 from s1ctl.site.config import DatabaseAccess
-from s1ctl.site.secrets import Secret
+from s1ctl.site.secrets import Secret, SecretSource
 
 
 def access_of(context: Context, manifest: ReleaseManifest, schema: Schema) -> DatabaseAccess:
@@ -21,7 +22,7 @@ def access_of(context: Context, manifest: ReleaseManifest, schema: Schema) -> Da
     if access is None:
         units = [u.name for u in manifest.units if u.role == "data"]
         raise UsageError(
-            f"the site file does not say where database `{schema.database}` is",
+            f"{context.locate('$.databases')}: nothing says where database `{schema.database}` is",
             code="S1-U17",
             hint=f"add `databases: {{{schema.database}: {{service: {(units or ['UNIT'])[0]}}}}}`",
         )
@@ -34,7 +35,9 @@ def dsn_of(
     """Make the connection string of a database, with the password that `settings` means."""
     access = access_of(context, manifest, schema)
     if access.url is not None:
-        return make_url_dsn(access.url.resolve(context.environment))
+        return make_url_dsn(
+            access.url.resolve(context.environment, name=f"databases.{schema.database}.url")
+        )
     name = schema.access.password
     only = changed(settings, secrets={name: settings.secrets[name]})
     password = reveal(context, only).secrets[name]
@@ -50,16 +53,72 @@ def applied_everywhere(
 
 
 def applied_texts(
-    context: Context, release: Digest | None, settings: Settings | None
+    context: Context,
+    release: Digest | None,
+    settings: Settings | None,
+    goals: Iterable[ReleaseManifest] = (),
 ) -> dict[str, dict[str, str]]:
-    """List the applied revisions of every database of a release in order, each with its digest."""
+    """List the applied revisions of every database of a release in order, each with its digest.
+
+    Raises `NotReady` S1-D18 and `InputOutputFailed` S1-D04 for a database on which the revisions
+    of `goals` cannot be applied.
+    """
     if release is None or settings is None:
         return {}
     manifest = context.release(release).manifest
-    return {
-        schema.database: read_truth(dsn_of(context, manifest, schema, settings)).applied
+    truths = {
+        schema.database: read_truth(dsn_of(context, manifest, schema, settings))
         for schema in manifest.schemas
     }
+    for goal in goals:
+        for schema in goal.schemas:
+            if schema.database in truths:
+                _refuse_unfit(truths[schema.database], schema, goal)
+    return {database: truth.applied for database, truth in truths.items()}
+
+
+def _refuse_unfit(truth: Truth, schema: Schema, goal: ReleaseManifest) -> None:
+    state = judge_state(truth, tuple(revision.id for revision in schema.revisions))
+    if state.standing == "unknown":
+        raise NotReady(
+            f"`{schema.database}` is not in the lineage of release {goal.version}: Alembic's table"
+            f" says {_names(truth.heads)}, and {_names(tuple(truth.applied))} were applied",
+            code="S1-D18",
+            hint="put `s1ctl.alembic_version` back as `s1ctl db status` shows what was applied, or"
+            " call the vendor",
+        )
+    if state.pending and truth.is_read_only:
+        raise InputOutputFailed(
+            f"`{schema.database}` is read-only: a standby, or set so, and release {goal.version}"
+            f" has {len(state.pending)} revisions for it",
+            code="S1-D04",
+            hint="name the primary server, or have `default_transaction_read_only` set off",
+        )
+
+
+def _names(revisions: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in revisions) or "nothing"
+
+
+def kept_databases(context: Context) -> frozenset[str]:
+    """Name the databases that hold what a former installation wrote, where nothing is installed.
+
+    Those of the platform's own are known from the ledger: their volumes were kept where points
+    were. Others are asked. Raises `InputOutputFailed`.
+    """
+    databases = context.site.databases
+    foreign = {
+        name
+        for name, access in databases.items()
+        if access.url is not None and _has_revisions(context, access.url)
+    }
+    was_kept = context.ledger.releases.installs(limit=1) and context.ledger.points.newest()
+    own = {name for name, access in databases.items() if access.service and was_kept}
+    return frozenset(own | foreign)
+
+
+def _has_revisions(context: Context, url: SecretSource) -> bool:
+    return bool(read_truth(make_url_dsn(url.resolve(context.environment))).applied)
 
 
 def refuse_changed_texts(

@@ -57,12 +57,16 @@ def refuse_unproven(step: ApplyRevision, run: Run, dsn: Secret) -> None:
     """Refuse a contract without a proven backup of the database as it is now in use.
 
     It was taken after the installed release was recorded, so that it has what that one wrote. A
-    database that this very operation has begun holds nothing yet. Raises `StepFailed` S1-O10.
+    database that this very operation has begun holds nothing yet, nor does one of the platform's
+    own in which no release was ever recorded. Raises `StepFailed` S1-O10, S1-O12.
     """
-    installed = run.context.ledger.releases.installed()
-    if step.phase != "contract" or installed is None:
+    releases = run.context.ledger.releases
+    installed = releases.installed()
+    if step.phase != "contract" or is_begun_by(dsn, run.operation.id):
         return
-    if is_begun_by(dsn, run.operation.id):
+    if installed is None:
+        if releases.installs(limit=1) or run.context.site.databases[step.database].url:
+            raise _kept(step)
         return
     backups = run.context.ledger.backups.all()
     if not any(
@@ -75,6 +79,15 @@ def refuse_unproven(step: ApplyRevision, run: Run, dsn: Secret) -> None:
             code="S1-O10",
             hint=f"run `s1ctl backup create --database {step.database}`, prove it, then repeat",
         )
+
+
+def _kept(step: ApplyRevision) -> StepFailed:
+    return StepFailed(
+        f"`{step.database}` holds what a former installation wrote, and contract {step.revision}"
+        " would take some of it away without a proven backup",
+        code="S1-O12",
+        hint="first install the release that was here before: `s1ctl install --bundle FILE`",
+    )
 
 
 def _schema(run: Run, step: ApplyRevision) -> tuple[VerifiedRelease, Schema]:

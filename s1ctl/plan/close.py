@@ -24,7 +24,8 @@ def schema_work(site: SiteView, view: ReleaseView) -> SchemaWork:
     """List what is not applied yet; a database that has nothing gets its whole lineage in order.
 
     Contracts of the release that runs come first where the hop has a schema step; all others stay
-    pending. Raises `NoPath` S1-N04 for a step behind a contract that cannot run before it.
+    pending, and so do the last ones of a database that was kept, of which no backup is proven.
+    Raises `NoPath` S1-N04 for a step behind a contract that cannot run before it.
     """
     steps: list[ApplyRevision] = []
     for schema in view.manifest.schemas:
@@ -32,6 +33,8 @@ def schema_work(site: SiteView, view: ReleaseView) -> SchemaWork:
         if not _is_fresh(site, schema.database):
             _refuse_out_of_order(site, schema.database, todo)
             todo = [revision for revision in todo if revision.phase != "contract"]
+        elif schema.database in site.kept:
+            todo = _without_last_contracts(todo)
         steps += [_apply(schema.database, revision, view.digest) for revision in todo]
     return SchemaWork(closing=pending_contracts(site, view) if steps else (), steps=tuple(steps))
 
@@ -92,6 +95,14 @@ def prove(backups: Iterable[BackUp]) -> tuple[ProveBackup, ...]:
 def _todo(site: SiteView, schema: Schema) -> list[Revision]:
     done = site.applied.get(schema.database, ())
     return [revision for revision in schema.revisions if revision.id not in done]
+
+
+def _without_last_contracts(todo: list[Revision]) -> list[Revision]:
+    """Leave the contracts at the end pending; `db contract` backs up and proves before them."""
+    kept = list(todo)
+    while kept and kept[-1].phase == "contract":
+        kept.pop()
+    return kept
 
 
 def _is_fresh(site: SiteView, database: str) -> bool:

@@ -135,7 +135,7 @@ def test_a_failing_revision_leaves_nothing_behind(
         """)  # fmt: skip
     with pytest.raises(StepFailed) as caught:
         apply(bad.order(postgres.dsn(), "0002", tmp_path))
-    assert caught.value.code == "S1-D30"
+    assert caught.value.code == "S1-D19"
     assert "42703" in caught.value.message
     assert postgres.one(
         "SELECT count(*) FROM pg_attribute WHERE attrelid = 'events'::regclass"

@@ -8,9 +8,9 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -68,8 +68,9 @@ class Database:
 class Server:
     """A PostgreSQL 15 on loopback, in a folder that its user may reach; ended by its own pid."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self._options = dict(options or {})
         self.host = "127.0.0.1"
         self.port = _free_port()
         self.admin_password = secrets.token_hex(8)
@@ -94,6 +95,34 @@ class Server:
             host=self.host, port=self.port, name=name, user=name, password=password,
             admin_password=self.admin_password,
         )  # fmt: skip
+
+    def copy_database(self, template: Database, *, tablespace: str | None = None) -> Database:
+        """Copy a database to which nobody is connected, with its owner."""
+        self._made += 1
+        copy = replace(template, name=f"test_{self._made}")
+        place = f" TABLESPACE {tablespace}" if tablespace else ""
+        self.execute(
+            f"CREATE DATABASE {copy.name} TEMPLATE {template.name} OWNER {copy.user}{place}"
+        )
+        return copy
+
+    def execute(self, sql: str, *values: object) -> None:
+        """Run one statement as superuser, in database `postgres`."""
+        with closing(self._connect()) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(sql, values or None)
+
+    def make_tablespace(self, name: str, folder: Path) -> None:
+        """Make a tablespace in an empty folder."""
+        folder.chmod(0o700)
+        if self._user:
+            shutil.chown(folder, self._user, self._user)
+        self.execute(f"CREATE TABLESPACE {name} LOCATION %s", str(folder))
+
+    def restart(self) -> None:
+        """Stop fast, as an administrator does, and start again."""
+        self.stop()
+        self._process = self._start()
 
     def drop_database(self, database: Database) -> None:
         with closing(self._connect()) as connection:
@@ -128,10 +157,10 @@ class Server:
         options = {
             "listen_addresses": self.host, "port": self.port, "unix_socket_directories": "",
             "fsync": "off", "max_connections": 60, "logging_collector": "off", "jit": "off",
-            "max_prepared_transactions": 5,
+            "max_prepared_transactions": 5, **self._options,
         }  # fmt: skip
         flags = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-        with (self.folder / "log").open("wb") as log:
+        with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 # setpriv execs: the pid is the server's own, and it ends when pytest is killed.
                 ["setpriv", "--pdeathsig", "INT", POSTGRES_BIN / "postgres", "-D",

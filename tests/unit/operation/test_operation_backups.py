@@ -20,7 +20,8 @@ from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import ApplyRevision, Archive, BackUp, RestoreBackup
 from s1ctl.progress import silent
 from s1ctl.shape import changed
-from s1ctl.site.secrets import Secret
+from s1ctl.site.config import DatabaseAccess
+from s1ctl.site.secrets import Secret, SecretSource
 from tests.support.ledgers import INSTANCE, PLAN, RELEASE, SETTINGS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -49,7 +50,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         point=None, at=NOW - timedelta(minutes=1),
     )  # fmt: skip
     monkeypatch.setattr(schema, "is_begun_by", lambda _dsn, _operation: False)
-    site = SimpleNamespace(state=tmp_path / "state")
+    databases = {"console": DatabaseAccess(service="db")}
+    site = SimpleNamespace(state=tmp_path / "state", databases=databases)
     context = SimpleNamespace(ledger=ledger, site=site, now=lambda: NOW + timedelta(minutes=9))
     operation = SimpleNamespace(id="op-1", plan=PLAN)
     return SimpleNamespace(context=context, operation=operation, fence=1)
@@ -90,6 +92,22 @@ def test_a_database_that_this_operation_began_needs_no_backup(
 ) -> None:
     monkeypatch.setattr(schema, "is_begun_by", lambda _dsn, operation: operation == "op-1")
     schema.refuse_unproven(CONTRACT, run, DSN)
+
+
+def test_a_contract_does_not_meet_what_a_former_installation_left(run: Any) -> None:
+    run.context.ledger.backups.record(changed(BACKUP, proof=proof_of(BACKUP)))
+    run.context.ledger.releases.record_uninstalled(at=NOW)
+    with pytest.raises(StepFailed, match="a former installation") as caught:
+        schema.refuse_unproven(CONTRACT, run, DSN)
+    assert caught.value.code == "S1-O12"
+
+
+def test_a_first_installation_that_was_taken_back_is_begun_again(run: Any, tmp_path: Path) -> None:
+    run.context.ledger = open_ledger(tmp_path / "other")
+    schema.refuse_unproven(CONTRACT, run, DSN)
+    run.context.site.databases["console"] = DatabaseAccess(url=SecretSource("env:URL"))
+    with pytest.raises(StepFailed):
+        schema.refuse_unproven(CONTRACT, run, DSN)
 
 
 def test_a_backup_counts_as_taken_when_it_is_recorded_and_its_file_is_whole(run: Any) -> None:

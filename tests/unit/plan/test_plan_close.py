@@ -1,16 +1,17 @@
 """The close of a release: when its contracts run, and what comes before them."""
 
 import dataclasses
+from typing import TypeGuard
 
 import pytest
 
 from s1ctl.errors import NoPath
 from s1ctl.plan.explain import explain_plan
 from s1ctl.plan.plan import Plan
-from s1ctl.plan.planner import plan_contract
+from s1ctl.plan.planner import plan_contract, plan_install
 from s1ctl.plan.steps import ApplyRevision, BackUp, ProveBackup
 from tests.support.releases import make_view
-from tests.support.sites import after, installed, upgrade
+from tests.support.sites import after, empty, installed, upgrade
 
 ONE = (("e1", "expand", "1.0.0"),)
 TWO = (*ONE, ("e2", "expand", "1.1.0"), ("b2", "backfill", "1.1.0"), ("c2", "contract", "1.1.0"))
@@ -97,6 +98,18 @@ def test_where_no_contract_is_pending_there_is_nothing_to_do() -> None:
     plan = plan_contract(installed(V3), V3)
     assert plan.is_empty
     assert "nothing to do" in explain_plan(plan)[1]
+
+
+def test_the_last_contracts_of_a_database_that_was_kept_stay_pending() -> None:
+    kept = dataclasses.replace(empty(), kept=frozenset({"main"}))
+    revisions = [s.revision for s in plan_install(kept, V2).hops[0].steps if is_revision(s)]
+    assert revisions == ["e1", "e2", "b2"]
+    fresh = [s.revision for s in plan_install(empty(), V2).hops[0].steps if is_revision(s)]
+    assert fresh == ["e1", "e2", "b2", "c2"]
+
+
+def is_revision(step: object) -> TypeGuard[ApplyRevision]:
+    return isinstance(step, ApplyRevision)
 
 
 def test_a_site_that_wants_backups_only_before_contracts_gets_those() -> None:
