@@ -1,10 +1,31 @@
 """Files written whole or not at all."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from s1ctl.errors import InputOutputFailed
+
+
+def unreadable(path: Path, error: OSError) -> InputOutputFailed:
+    """Make the error for a file that cannot be read, with a hint for its cause."""
+    return InputOutputFailed(
+        f"`{path}` cannot be read: {error.strerror}", code="S1-I01", hint=_remedy(path, error)
+    )
+
+
+def _remedy(path: Path, error: OSError) -> str:
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return f"check the path: `ls -l {path.absolute().parent}`"
+        case errno.EISDIR:
+            return "name a file in that folder"
+        case errno.EACCES | errno.EPERM:
+            return f"check owner and mode: `ls -ld {path.absolute()}`, or run it as its owner"
+    return f"check the path and the disk it lies on: `ls -l {path.absolute()}`"
 
 
 def write_file(path: Path, raw: bytes, *, mode: int = 0o644) -> None:

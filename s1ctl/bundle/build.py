@@ -23,6 +23,7 @@ from s1ctl.bundle.recipe import Recipe, read_recipe
 from s1ctl.bundle.revisions import read_lineage
 from s1ctl.bundle.sources import open_source
 from s1ctl.errors import InputOutputFailed, UsageError
+from s1ctl.files import unreadable
 from s1ctl.oci.digest import Digest
 from s1ctl.progress import Notify, silent
 from s1ctl.release.manifest import Image, ReleaseManifest
@@ -168,11 +169,7 @@ def _read_compose(recipe: Recipe) -> bytes:
             "$.compose", f"there is no file `{path}`", code="S1-U65"
         ) from None
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(path, error) from None
 
 
 def _folder(recipe: Recipe, number: int) -> Path:

@@ -13,7 +13,8 @@ from s1ctl.bundle.reader import Blobs
 from s1ctl.bundle.recipe import Recipe, read_recipe
 from s1ctl.bundle.revisions import Migration, parse_migration, read_lineage
 from s1ctl.bundle.sources import open_source
-from s1ctl.errors import ContentsRefused, InputOutputFailed
+from s1ctl.errors import ContentsRefused
+from s1ctl.files import unreadable
 from s1ctl.oci.manifest import Descriptor
 from s1ctl.release.compose import ComposeFile, parse_compose
 from s1ctl.release.manifest import Image, ReleaseManifest
@@ -93,11 +94,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(path, error) from None
 
 
 def _of_bundle(path: Path) -> Subject:

@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from s1ctl.errors import ContentsRefused, InputOutputFailed, UsageError
-from s1ctl.files import write_file
+from s1ctl.files import unreadable, write_file
 from s1ctl.oci.digest import Digest
 from s1ctl.release.manifest import Revision
 from s1ctl.shape import ShapeError, T, Value, parse_value, plain
@@ -130,8 +130,4 @@ def _read(path: Path, kind: type[T]) -> T | None:
             hint="restore it from version control",
         ) from None
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(path, error) from None

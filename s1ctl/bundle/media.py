@@ -7,7 +7,8 @@ from pathlib import Path
 from packaging.version import Version
 
 from s1ctl.bundle.container import open_file, read_slot
-from s1ctl.errors import FormatRefused, InputOutputFailed, S1Error
+from s1ctl.errors import FormatRefused, S1Error
+from s1ctl.files import unreadable
 from s1ctl.oci.digest import Digest
 from s1ctl.release.manifest import ReleaseManifest
 from s1ctl.release.verified import verify_header
@@ -79,11 +80,7 @@ def _files(folder: Path) -> list[Path]:
     try:
         return sorted(p for p in folder.iterdir() if p.is_file() and p.stat().st_size)
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{folder}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(folder, error) from None
 
 
 def _read(path: Path, trust: Trust) -> Found:

@@ -117,9 +117,13 @@ class UnverifiedHeader:
 
     document: bytes = field(repr=False)
     header: Header
-    manifest: ReleaseManifest
     slot_size: int
     size: int
+
+    @property
+    def manifest(self) -> ReleaseManifest:
+        """Parse what the payload says; where it can be, it is verified first."""
+        return parse_unverified(self.header)
 
 
 def read_header_unverified(path: Path) -> UnverifiedHeader:
@@ -133,7 +137,6 @@ def read_header_unverified(path: Path) -> UnverifiedHeader:
     return UnverifiedHeader(
         document=document,
         header=header,
-        manifest=parse_unverified(header),
         slot_size=slot_size,
         size=file.size,
     )

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 from packaging.version import Version
 
-from s1ctl.errors import ContentsRefused, InputOutputFailed, UsageError
+from s1ctl.errors import ContentsRefused, UsageError
+from s1ctl.files import unreadable
 from s1ctl.oci.reference import check_repository, check_tag
 from s1ctl.release.manifest import Access, Name, Requires, Setting, UpgradeRules
 from s1ctl.release.settings import text_of
@@ -112,11 +113,7 @@ def _read(path: Path) -> bytes:
             hint="name the recipe's file: `s1ctl bundle build RECIPE -o FILE`",
         ) from None
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(path, error) from None
 
 
 def _check_quotes(document: Document) -> None:

@@ -10,7 +10,8 @@ from typing import get_args
 
 from packaging.version import InvalidVersion, Version
 
-from s1ctl.errors import ContentsRefused, InputOutputFailed
+from s1ctl.errors import ContentsRefused
+from s1ctl.files import unreadable
 from s1ctl.oci.digest import Digest
 from s1ctl.release.manifest import Phase, Revision
 
@@ -90,11 +91,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(path, error) from None
     if len(raw) > MAX_BYTES:
         raise _refuse(str(path), 1, f"it has more than {MAX_BYTES} bytes", "S1-C60")
     return raw

@@ -18,9 +18,13 @@ def show_bundle(path: Path, trust: Trust | None) -> dict[str, Any]:
     """
     found = read_header_unverified(path)
     signers = verify_header(found.document, trust)[2] if trust else ()
-    return {"verified": trust is not None, **_identity(found), "signers": list(signers)} | _parts(
-        found.manifest
-    )
+    manifest = found.manifest
+    return {
+        "verified": trust is not None,
+        **_identity(found, manifest),
+        "signers": list(signers),
+        **_parts(manifest),
+    }
 
 
 def list_blobs(path: Path, trust: Trust | None) -> dict[str, Any]:
@@ -28,15 +32,15 @@ def list_blobs(path: Path, trust: Trust | None) -> dict[str, Any]:
     found = read_header_unverified(path)
     if trust:
         verify_header(found.document, trust)
+    manifest = found.manifest
     blobs = [
         {"digest": blob.digest, "kind": blob.kind, "path": blob.path, "size": blob.size}
-        for blob in found.manifest.blobs
+        for blob in manifest.blobs
     ]
-    return {"verified": trust is not None, **_identity(found), "blobs": blobs}
+    return {"verified": trust is not None, **_identity(found, manifest), "blobs": blobs}
 
 
-def _identity(found: UnverifiedHeader) -> dict[str, Any]:
-    manifest = found.manifest
+def _identity(found: UnverifiedHeader, manifest: ReleaseManifest) -> dict[str, Any]:
     return {
         "product": manifest.product,
         "channel": manifest.channel,

@@ -8,8 +8,8 @@ import typer
 from s1ctl.cli import context, passphrase
 from s1ctl.cli.exit_codes import NOT_READY, ONLY_WARNINGS
 from s1ctl.cli.key import refuse_to_replace
-from s1ctl.cli.trust import read_root
-from s1ctl.errors import UsageError
+from s1ctl.cli.trust import parse_fingerprint, read_root
+from s1ctl.errors import FormatRefused, NotVerified, UsageError
 
 if TYPE_CHECKING:
     from s1ctl.trust.root import Trust
@@ -160,8 +160,12 @@ def trust_for(here: context.Here, file: Path, root: Path | None, fingerprint: st
         )
     if root is None:
         return here.trust
-    trusted = first_root(read_root(root), fingerprint.lower())
-    channel = read_header_unverified(file).manifest.channel
+    trusted = first_root(read_root(root), parse_fingerprint(fingerprint))
+    found = read_header_unverified(file)
+    try:
+        channel = found.manifest.channel
+    except (FormatRefused, NotVerified):
+        channel = ""  # its signatures are looked at first, and then refused for what it is
     return Trust(product=trusted.document.product, channel=channel, root=trusted)
 
 

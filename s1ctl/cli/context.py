@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SYSTEM_SITE = Path("/etc/s1ctl/site.yaml")
 SYSTEM_STATE = Path("/var/lib/s1ctl")
+REGISTRY = "registry.password"
 
 
 def of(line: typer.Context) -> "Here":
@@ -114,11 +115,13 @@ class Here:
         from s1ctl.oci.registry import Registry
 
         access = self.site.registry
+        source = access.password
+        password = source.resolve(self.environment, name=REGISTRY) if source else None
         return Registry(
             access.url,
             ca=Path(access.ca) if access.ca else None,
             user=access.user,
-            password=access.password.resolve(self.environment) if access.password else None,
+            password=password,
             proxies=Proxies.of(self.environment),
         )
 

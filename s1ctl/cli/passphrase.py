@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s1ctl.cli.context import Here
-from s1ctl.errors import InputOutputFailed, UsageError
+from s1ctl.errors import UsageError
+from s1ctl.files import unreadable
 
 if TYPE_CHECKING:
     from s1ctl.trust.keys import PrivateKey
@@ -51,11 +52,7 @@ def _given(here: Here, file: Path | None) -> bytes | None:
         try:
             return _some(file.read_bytes().removesuffix(b"\n"), f"`{file}`")
         except OSError as error:
-            raise InputOutputFailed(
-                f"`{file}` cannot be read: {error.strerror}",
-                code="S1-I01",
-                hint="check its owner and mode",
-            ) from None
+            raise unreadable(file, error) from None
     given = here.environment.get(VARIABLE)
     return None if given is None else _some(given.encode(), f"`{VARIABLE}`")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from s1ctl.errors import InputOutputFailed, PlanDiffers, UsageError
+from s1ctl.files import unreadable
 from s1ctl.plan.explain import explain_plan
 from s1ctl.plan.plan import Plan
 from s1ctl.shape import ShapeError, parse_value, plain
@@ -23,11 +24,22 @@ def document(plan: Plan) -> dict[str, Any]:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Write the plan as a file that `--plan` reads."""
-    from s1ctl.files import write_file
+    """Write the plan as a file that `--plan` reads; the same plan may lie there already.
 
+    Raises `UsageError` S1-U84 where another one does: it may be approved.
+    """
+    from s1ctl.files import write_new_file
+
+    raw = json.dumps(document(plan), indent=2, sort_keys=True).encode() + b"\n"
     try:
-        write_file(path, json.dumps(document(plan), indent=2, sort_keys=True).encode() + b"\n")
+        if not path.is_file() or path.read_bytes() != raw:
+            write_new_file(path, raw)
+    except FileExistsError:
+        raise UsageError(
+            f"`{path}` is already there, and is not this plan",
+            code="S1-U84",
+            hint="name another file, or move that one away",
+        ) from None
     except OSError as error:
         raise InputOutputFailed(
             f"`{path}` cannot be written: {error.strerror}", code="S1-I02", hint="check its folder"
@@ -43,7 +55,7 @@ def check_approved(plan: Plan, path: Path) -> None:
     raise PlanDiffers(
         f"the plan is now `{plan.digest}`, and `{approved.digest}` was approved:\n{changes}",
         code="S1-N90",
-        hint=f"run `s1ctl plan --to VERSION --out {path}` and have the new plan approved",
+        hint="run `s1ctl plan --to VERSION --out FILE` with a new file, and have that plan approved",
     )
 
 
@@ -93,11 +105,7 @@ def read_plan(path: Path) -> Plan:
         data = json.loads(path.read_bytes())
         plan = parse_value(data["plan"], Plan)
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(path, error) from None
     except (ValueError, KeyError, TypeError, ShapeError):
         raise _no_plan(path) from None
     if data.get("digest") != plan.digest:
@@ -109,5 +117,5 @@ def _no_plan(path: Path) -> UsageError:
     return UsageError(
         f"`{path}` is not a plan as it was written",
         code="S1-U90",
-        hint=f"write it again with `s1ctl plan --to VERSION --out {path}`",
+        hint="write it anew with `s1ctl plan --to VERSION --out FILE`, into another file",
     )

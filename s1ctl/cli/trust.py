@@ -1,12 +1,14 @@
 """`s1ctl trust`: the root that this site trusts."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from s1ctl.cli import context
-from s1ctl.errors import InputOutputFailed, NotVerified
+from s1ctl.errors import NotVerified, UsageError
+from s1ctl.files import unreadable
 
 if TYPE_CHECKING:
     from s1ctl.trust.root import TrustedRoot
@@ -33,7 +35,7 @@ def init(
 
     here = context.of(line)
     policy = here.site.trust
-    trusted = first_root(read_root(root), fingerprint.lower())
+    trusted = first_root(read_root(root), parse_fingerprint(fingerprint))
     if trusted.document.product != policy.product:
         raise NotVerified(
             f"`{root}` is a root for `{trusted.document.product}`, and this site is for"
@@ -54,17 +56,26 @@ def list_roots(line: typer.Context) -> None:
     here.output.result(describe(trusted), document(trusted))
 
 
+def parse_fingerprint(text: str) -> str:
+    """Parse a fingerprint as it was told: all 64 digits. Raises `UsageError` S1-U140."""
+    digits = text.strip().lower().removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise UsageError(
+            f"`{text}` is not a fingerprint: it has {len(digits)} characters, and 64 hexadecimal"
+            " digits are needed",
+            code="S1-U140",
+            hint="give all 64 digits, as the vendor told you by another way than the file",
+        )
+    return digits
+
+
 def read_root(path: Path) -> bytes:
     """Read a root file of at most 16 MiB."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_ROOT_BYTES)
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(path, error) from None
 
 
 def describe(trusted: "TrustedRoot") -> list[str]:

@@ -116,7 +116,7 @@ def not_plain(host: str) -> InputOutputFailed:
     return InputOutputFailed(
         f"`{host}` does not understand plain HTTP",
         code="S1-R09",
-        hint=f"if it speaks TLS, write `registry.url: https://{host}` in the site file",
+        hint="if it speaks TLS, let `registry.url` in the site file begin with `https://`",
     )
 
 

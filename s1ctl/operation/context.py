@@ -14,7 +14,7 @@ from s1ctl.operation.events import Event, Observe
 from s1ctl.operation.interrupt import Interrupts
 from s1ctl.release.compose import ComposeFile, parse_compose
 from s1ctl.release.verified import VerifiedRelease
-from s1ctl.site.config import Site
+from s1ctl.site.config import Site, place_in
 from s1ctl.site.secrets import SecretStore
 from s1ctl.targets.settings import RegistryAuth
 from s1ctl.trust.root import Trust
@@ -48,6 +48,10 @@ class Context:
     clock: Callable[[], float] = time.monotonic
     site_file: Path | None = None
 
+    def locate(self, at: str) -> str:
+        """Say where a path (`$.values.port`) stands in the site file, with line and column."""
+        return place_in(self.site_file, at)
+
     def release(self, digest: Digest) -> VerifiedRelease:
         """Open a release that was loaded here, verified anew, even one that was withdrawn since.
 
@@ -68,7 +72,10 @@ class Context:
         access = self.site.registry
         if access.user is None or access.password is None:
             return None
-        return RegistryAuth(user=access.user, password=access.password.resolve(self.environment))
+        return RegistryAuth(
+            user=access.user,
+            password=access.password.resolve(self.environment, name="registry.password"),
+        )
 
     def work_folder(self, name: str) -> Path:
         """Name a folder below `state/work`; what uses it empties it."""

@@ -25,6 +25,7 @@ from s1ctl.plan.view import Current, ReleaseView, SiteView
 from s1ctl.release.compose import ComposeFile
 from s1ctl.release.compose_rules import consents
 from s1ctl.release.manifest import ReleaseManifest, Setting
+from s1ctl.release.settings import Problem
 from s1ctl.shape import changed
 from s1ctl.site.resolve import ensure_secrets, resolve_release_settings
 
@@ -247,8 +248,14 @@ def setting_problems(
         context.secrets,
         context.environment,
         elsewhere=elsewhere,
+        locate=context.locate,
     )
-    return resolved.problems
+    return _placed(context, resolved.problems)
+
+
+def _placed(context: Context, problems: tuple[Problem, ...]) -> tuple[str, ...]:
+    """Say where in the site file each setting stands, or `values`, where it is missing."""
+    return tuple(f"{context.locate(f'$.values.{p.name}')}: {p}" for p in problems)
 
 
 def recorded_view(context: Context, digest: Digest, settings: Settings) -> ReleaseView:
@@ -293,13 +300,14 @@ def _settings(
         context.environment,
         in_use=used,
         elsewhere=elsewhere,
+        locate=context.locate,
     )
     if resolved.problems:
         raise NotReady(
-            f"release {manifest.version} and the site file disagree: "
-            + "; ".join(resolved.problems),
+            f"release {manifest.version} and the site file disagree:\n"
+            + "\n".join(_placed(context, resolved.problems)),
             code="S1-U19",
-            hint="mend `values` in the site file",
+            hint="mend `values` in the site file, or leave a name out there",
         )
     secrets = {
         name: SecretUse(version=secret.version, fingerprint=secret.fingerprint)
@@ -349,8 +357,8 @@ def _check_consent(context: Context, compose: ComposeFile, version: Version) -> 
         missing = [consent for consent in consents(service) if consent not in given]
         if missing:
             raise PolicyRefused(
-                f"unit `{name}` of {version} wants {', '.join(missing)}, "
-                "to which this site has not consented",
+                f"{context.locate(f'$.allow.{name}')}: unit `{name}` of {version} wants "
+                f"{', '.join(missing)}, to which this site has not consented",
                 code="S1-P01",
                 hint=f"if it may, add `allow: {{{name}: [{', '.join(missing)}]}}` to the site file",
             )

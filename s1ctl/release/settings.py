@@ -10,6 +10,19 @@ from s1ctl.release.manifest import Setting
 Given = str | int | bool
 
 
+class Problem(str):
+    """What is wrong with one setting, in words; `name` is the setting."""
+
+    name: str
+
+    @classmethod
+    def of(cls, name: str, text: str) -> "Problem":
+        """Make the problem of the setting `name`."""
+        problem = cls(text)
+        problem.name = name
+        return problem
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedSettings:
     """Values as text by name, secrets as declared, `sources` where the site names one.
@@ -22,7 +35,7 @@ class ResolvedSettings:
     secrets: tuple[Setting, ...]
     sources: dict[str, str]
     unknown: tuple[str, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 def resolve_settings(
@@ -42,14 +55,14 @@ def resolve_settings(
         value = given.get(setting.name, setting.default)
         problem = _problem(setting, value)
         if problem:
-            problems.append(_with_note(setting, problem))
+            problems.append(Problem.of(setting.name, _with_note(setting, problem)))
         elif setting.kind == "secret":
             sources |= {} if value is None else {setting.name: str(value)}
         else:
             plain_values[setting.name] = text_of(setting.kind, value) or ""
     known = {setting.name for setting in declared} | set(elsewhere)
     unknown = tuple(sorted(set(given) - known))
-    problems += [_tell_unknown(name, declared) for name in unknown]
+    problems += [Problem.of(name, _tell_unknown(name, declared)) for name in unknown]
     return ResolvedSettings(
         values=plain_values,
         secrets=tuple(setting for setting in declared if setting.kind == "secret"),

@@ -1,5 +1,6 @@
 """The site file: what the operator says of this site, read strictly."""
 
+import errno
 import ipaddress
 import os
 import stat
@@ -8,14 +9,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from s1ctl.errors import InputOutputFailed, UsageError
+from s1ctl.errors import UsageError
+from s1ctl.files import unreadable
 from s1ctl.oci.digest import Digest
 from s1ctl.oci.reference import ImageReference
 from s1ctl.release.manifest import Name
 from s1ctl.shape import Value
 from s1ctl.site.hooks import Hooks
 from s1ctl.site.secrets import SecretSource
-from s1ctl.strict_yaml import Document, parse_yaml
+from s1ctl.strict_yaml import MAX_BYTES, Document, parse_yaml
 
 Text = Annotated[str, Meta(min_length=1)]
 SiteName = Annotated[
@@ -137,9 +139,7 @@ def read_site(path: Path) -> Site:
     `cmd:` sources run as the operator.
     """
     try:
-        with path.open("rb") as file:
-            _check_owner(os.fstat(file.fileno()), path)
-            raw = file.read()
+        raw = _read(path)
     except FileNotFoundError:
         raise UsageError(
             f"there is no site file at `{path}`",
@@ -147,11 +147,7 @@ def read_site(path: Path) -> Site:
             hint="run `s1ctl init` to write one, or name one with `--site FILE`",
         ) from None
     except OSError as error:
-        raise InputOutputFailed(
-            f"`{path}` cannot be read: {error.strerror}",
-            code="S1-I01",
-            hint="check its owner and mode",
-        ) from None
+        raise unreadable(path, error) from None
     document = parse_yaml(raw, name=str(path))
     site = document.parse(Site)
     if not site.state.is_absolute():
@@ -163,6 +159,26 @@ def read_site(path: Path) -> Site:
     _check_network(document, site)
     _check_databases(document, site)
     return site
+
+
+def place_in(site_file: Path | None, at: str) -> str:
+    """Say where `at` (`$.values.port`) stands in the site file, `FILE:LINE:COLUMN`."""
+    if site_file is None:
+        return "the site file"
+    try:
+        return parse_yaml(_read(site_file), name=str(site_file)).place(at)
+    except (OSError, UsageError):
+        return str(site_file)  # it was changed since it was read
+
+
+def _read(path: Path) -> bytes:
+    """Read the site file, if nobody else could have written it; of a huge one only its head."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EISDIR, "it is no regular file")
+        _check_owner(found, path)
+        return file.read(MAX_BYTES + 1)
 
 
 def _check_owner(found: os.stat_result, path: Path) -> None:

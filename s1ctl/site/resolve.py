@@ -1,17 +1,23 @@
 """The settings of one release at one site: values as text, secrets by version and fingerprint."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from s1ctl.errors import PlanDiffers, UsageError
 from s1ctl.release.manifest import Setting
-from s1ctl.release.settings import resolve_settings
+from s1ctl.release.settings import Problem, resolve_settings
 from s1ctl.site.config import Site
 from s1ctl.site.secrets import Secret, SecretSource, SecretStore
 
 FROM_SOURCE = 0
+Locate = Callable[[str], str]
 PENDING = "pending"
+
+
+def unplaced(_: str) -> str:
+    """Say where something stands when nobody knows the line."""
+    return "the site file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,7 @@ class ResolvedSite:
 
     values: dict[str, str]
     secrets: dict[str, SecretVersion]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 class PlannedSecret(Protocol):
@@ -54,16 +60,18 @@ def resolve_release_settings(
     *,
     in_use: Mapping[str, int] | None = None,
     elsewhere: Collection[str] = (),
+    locate: Locate = unplaced,
 ) -> ResolvedSite:
     """Join what a release declares with what the site gives; fetches named secrets, writes none.
 
     A generated secret has the version that is `in_use`, else the newest: one that was made for a
     rotation which was taken back is used by nothing. One that is not made yet is version 1,
     pending: call `ensure_secrets` first where writing is allowed, so that the digest of the plan
-    stays the same. `elsewhere` as in `resolve_settings`. Raises `UsageError` S1-U12 for a secret
-    whose value stands in the site file, `InputOutputFailed` S1-I10 and S1-I11.
+    stays the same. `elsewhere` as in `resolve_settings`; `locate` says where a path stands. Raises
+    `UsageError` S1-U12 for a secret whose value stands in the site file, `InputOutputFailed` S1-I10
+    and S1-I11.
     """
-    _refuse_inline(declared, site)
+    _refuse_inline(declared, site, locate)
     resolved = resolve_settings(declared, site.values, elsewhere=elsewhere)
     used = in_use or {}
     secrets = {
@@ -103,18 +111,18 @@ def reveal_secrets(
     }
 
 
-def _refuse_inline(declared: tuple[Setting, ...], site: Site) -> None:
+def _refuse_inline(declared: tuple[Setting, ...], site: Site, locate: Locate) -> None:
     for setting in declared:
         if setting.kind == "secret" and setting.name in site.values:
-            _source(setting.name, site)
+            _source(setting.name, site, locate)
 
 
-def _source(name: str, site: Site) -> SecretSource:
+def _source(name: str, site: Site, locate: Locate = unplaced) -> SecretSource:
     try:
         return SecretSource(str(site.values[name]))
     except ValueError:
         raise UsageError(
-            f"`{name}` is a secret, and its value stands in the site file",
+            f"{locate(f'$.values.{name}')}: `{name}` is a secret, and its value stands there",
             code="S1-U12",
             hint=f"put it into a file of mode 0600 and write `{name}: file:/PATH` in the site file",
         ) from None
@@ -128,7 +136,7 @@ def _planned(
     environment: Mapping[str, str],
 ) -> SecretVersion:
     if source is not None:
-        value = SecretSource(source).resolve(environment)
+        value = SecretSource(source).resolve(environment, name=f"values.{name}")
         return SecretVersion(version=FROM_SOURCE, fingerprint=store.fingerprint(value))
     is_used = used != FROM_SOURCE and store.has(name, used)
     version = used if is_used else store.version(name)
@@ -148,7 +156,7 @@ def _reveal(
     if planned.version != FROM_SOURCE:
         value = store.read(name, planned.version)
     elif name in site.values:
-        value = _source(name, site).resolve(environment)
+        value = _source(name, site).resolve(environment, name=f"values.{name}")
     else:
         raise _differs(name, "has no source in the site file any more")
     if store.fingerprint(value) != planned.fingerprint:

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,28 +68,24 @@ class SecretSource(str):
             raise ValueError(f"Expected {cls.FORM}")
         return super().__new__(cls, text)
 
-    def resolve(self, environment: Mapping[str, str]) -> Secret:
+    def resolve(self, environment: Mapping[str, str], *, name: str = "") -> Secret:
         """Fetch the secret; one newline at its end is dropped. Raises `InputOutputFailed` S1-I10.
 
-        A command runs in `environment`, at most 30 s; it and what it started are then ended.
+        `name` is the key of the site file that the secret is for. A command runs in `environment`,
+        at most 30 s; it and what it started are then ended.
         """
         try:
-            value = self._fetch(environment).decode("utf-8").removesuffix("\n")
+            return Secret(_checked(self._fetch(environment)))
+        except _Unresolved as error:
+            raise self._refused(name, str(error)) from None
         except KeyError:
-            raise self._unresolved("that variable is not set") from None
+            raise self._refused(name, "that variable is not set") from None
         except OSError as error:
-            raise self._unresolved(error.strerror or "it cannot be read") from None
-        except UnicodeDecodeError:
-            raise self._unresolved("it is not UTF-8") from None
+            raise self._refused(name, error.strerror or "it cannot be read") from None
         except subprocess.CalledProcessError as error:
-            raise self._unresolved(f"the command ended with {error.returncode}") from None
+            raise self._refused(name, f"the command ended with {error.returncode}") from None
         except subprocess.TimeoutExpired:
-            raise self._unresolved(f"the command took over {COMMAND_TIMEOUT_S} s") from None
-        if not value:
-            raise self._unresolved("it is empty")
-        if len(value) > MAX_BYTES:
-            raise self._unresolved(f"it has more than {MAX_BYTES} bytes")
-        return Secret(value)
+            raise self._refused(name, f"the command took over {COMMAND_TIMEOUT_S} s") from None
 
     def _fetch(self, environment: Mapping[str, str]) -> bytes:
         kind, _, rest = self.partition(":")
@@ -97,14 +94,42 @@ class SecretSource(str):
         if kind == "cmd":
             return _run(rest, environment)
         with Path(rest).open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise _Unresolved(f"others may write the file (mode {mode & 0o777:04o})")
             return file.read(MAX_BYTES + 2)
 
-    def _unresolved(self, reason: str) -> InputOutputFailed:
+    def _refused(self, name: str, reason: str) -> InputOutputFailed:
+        whose = f" for `{name}`" if name else ""
         return InputOutputFailed(
-            f"the secret `{self}` does not resolve: {reason}",
+            f"the secret `{self}`{whose} does not resolve: {reason}",
             code="S1-I10",
-            hint="mend the source, or name another one in the site file",
+            hint=self._remedy(),
         )
+
+    def _remedy(self) -> str:
+        kind, _, rest = self.partition(":")
+        if kind == "env":
+            return f"set it: `export {rest}=…` (sudo drops it), or use a file of mode 0600"
+        if kind == "cmd":
+            return f"run it by hand and see what it says: `sh -c '{rest}'`"
+        return f"look at the file: `ls -l {rest}`; it must hold the secret, with mode 0600"
+
+
+class _Unresolved(Exception):
+    """A source that gave something else than a secret, with the reason."""
+
+
+def _checked(raw: bytes) -> str:
+    try:
+        value = raw.decode("utf-8").removesuffix("\n")
+    except UnicodeDecodeError:
+        raise _Unresolved("it is not UTF-8") from None
+    if not value:
+        raise _Unresolved("it is empty")
+    if len(value) > MAX_BYTES:
+        raise _Unresolved(f"it has more than {MAX_BYTES} bytes")
+    return value
 
 
 def _run(command: str, environment: Mapping[str, str]) -> bytes:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from s1ctl.errors import InputOutputFailed, NotVerified, UsageError
-from s1ctl.files import write_file
+from s1ctl.files import unreadable, write_file
 
 _BROKEN = (ValueError, TypeError, UnsupportedAlgorithm)
 _SPKI = serialization.PublicFormat.SubjectPublicKeyInfo
@@ -86,8 +86,7 @@ class PrivateKey:
         try:
             mode, raw = path.stat().st_mode & 0o777, path.read_bytes()
         except OSError as error:
-            message = f"`{path}` cannot be read: {error.strerror}"
-            raise InputOutputFailed(message, code="S1-I01", hint="check owner and mode") from None
+            raise unreadable(path, error) from None
         if mode & 0o077:
             message = f"`{path}` may be read by others (mode {mode:04o})"
             raise UsageError(message, code="S1-S22", hint=f"run `chmod 600 {path}`")

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import CASES, outcome_of
+
 
 @pytest.fixture
 def site(run, tmp_path: Path) -> Path:
@@ -51,18 +53,39 @@ def test_another_root_is_not_trusted_once_there_is_one(run, site, tmp_path: Path
     assert "S1-T04" in err
 
 
-@pytest.mark.parametrize("wrong", ["0" * 64, "short", ""])
-def test_a_root_of_another_fingerprint_is_refused(run, site, tmp_path: Path, wrong: str) -> None:
+def trusting(run, site, root: Path, fingerprint: str) -> tuple[int, dict]:
+    words = ("--site", site, "--root", root, "--fingerprint", fingerprint, "--output", "json")
+    status, out, _ = run("trust", "init", *words)
+    return status, json.loads(out)
+
+
+def test_a_root_of_another_fingerprint_is_refused(run, site, tmp_path: Path) -> None:
     root, _ = make_root(run, tmp_path)
-    status, _, err = run("trust", "init", "--site", site, "--root", root, "--fingerprint", wrong)
-    assert status == 11
-    assert "S1-T02" in err
+    status, document = trusting(run, site, root, "0" * 64)
+    assert outcome_of(status, document) == CASES["root-of-another-fingerprint"].outcome
+    assert "0" * 64 in document["error"]["message"]
+    assert run("trust", "list", "--site", site)[0] == 11
+
+
+@pytest.mark.parametrize("wrong", ["12", "short", "", "g" * 64])
+def test_what_is_no_fingerprint_is_told_apart_from_a_wrong_one(
+    run, site, tmp_path: Path, wrong: str
+) -> None:
+    root, _ = make_root(run, tmp_path)
+    status, document = trusting(run, site, root, wrong)
+    assert outcome_of(status, document) == CASES["fingerprint-cut-short"].outcome
+    assert f"`{wrong}`" in document["error"]["message"]
+    assert run("trust", "list", "--site", site)[0] == 11
 
 
 def test_half_a_fingerprint_is_refused(run, site, tmp_path: Path) -> None:
     root, fingerprint = make_root(run, tmp_path)
-    words = ("trust", "init", "--site", site, "--root", root, "--fingerprint", fingerprint[:32])
-    assert run(*words)[0] == 11
+    assert trusting(run, site, root, fingerprint[:32])[0] == 2
+
+
+def test_a_fingerprint_may_be_written_as_a_digest_in_capitals(run, site, tmp_path: Path) -> None:
+    root, fingerprint = make_root(run, tmp_path)
+    assert trusting(run, site, root, f"SHA256:{fingerprint.upper()}")[0] == 0
 
 
 def test_a_root_of_another_product_is_refused(run, site, tmp_path: Path) -> None:
@@ -79,4 +102,14 @@ def test_a_site_without_a_root_says_how_to_trust_one(golden, site) -> None:
 
 
 def test_a_root_file_that_is_missing_is_named(golden, site) -> None:
-    golden("trust-missing", "trust", "init", "--site", site, "--root", "none", "--fingerprint", "0")
+    golden(
+        "trust-missing",
+        "trust",
+        "init",
+        "--site",
+        site,
+        "--root",
+        "none",
+        "--fingerprint",
+        "0" * 64,
+    )

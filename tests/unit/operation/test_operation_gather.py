@@ -82,6 +82,9 @@ class Place:
     def release(self, digest: str) -> Any:
         return SimpleNamespace(digest=digest, manifest=self.views[digest].manifest)
 
+    def locate(self, at: str) -> str:
+        return f"site.yaml {at}"
+
     def admitted(self, digest: str) -> Any:
         if digest in self.withdrawn:
             raise Withdrawn("it was revoked", code="S1-T23", hint="ask")
