@@ -1,13 +1,21 @@
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from s1ctl.errors import InputOutputFailed
-from s1ctl.ledger.holder import Holder
+from s1ctl.ledger.holder import Holder, own_holder
 from s1ctl.ledger.ledger import open_ledger
+from s1ctl.shape import changed
 from s1ctl.targets import docker_engine, docker_hold
 from s1ctl.targets.docker_hold import Hold
+from tests.support.cases import CASES, outcome_of, stand_of
+from tests.support.operators import ENGINE
+from tests.support.preflight import PretendedEngine
 
 AT = datetime(2026, 3, 1, 2, 3, 4, tzinfo=UTC)
 NIGHT = Holder(who="nora", host="site-host", pid=77, boot_id="b")
@@ -99,3 +107,69 @@ def test_a_break_is_recorded_before_the_engine_is_touched(
     assert run("lock", "break", "--site", site, "--reason", "host is gone", "--yes")[0] == 20
     with open_ledger(tmp_path / "state") as ledger:
         assert [entry.held.operation for entry in ledger.lock.breaks()] == ["op-1"]
+
+
+@pytest.fixture
+def living(site, tmp_path: Path) -> Iterator[int]:
+    """A process of this host that holds the site, as one on another terminal would."""
+    with subprocess.Popen(["sleep", "120"]) as other:
+        own = own_holder("nora")
+        holder = changed(own, pid=other.pid, pid_started=None)
+        with open_ledger(tmp_path / "state") as ledger:
+            ledger.lock.acquire(
+                operation="op-1", holder=holder, plan="sha256:0", message="upgrade", at=AT,
+                is_alive=lambda _: True,
+            )  # fmt: skip
+        try:
+            yield other.pid
+        finally:
+            other.kill()
+
+
+def test_a_lock_is_not_broken_while_its_process_lives_here(
+    run, site, living: int, tmp_path: Path
+) -> None:
+    before = stand_of(tmp_path / "state")
+    words = ("lock", "break", "--site", site, "--reason", "it hangs", "--yes")
+    status, out, err = run(*words, "--output", "json")
+    assert outcome_of(status, json.loads(out)) == CASES["lock-of-a-living-process"].outcome
+    assert f"process {living} of `nora` lives on this host" in err
+    assert f"`kill -INT {living}`" in err
+    assert stand_of(tmp_path / "state") == before
+
+
+def test_a_lock_that_is_broken_by_force_is_recorded_as_that(
+    run, site, living: int, tmp_path: Path
+) -> None:
+    words = ("lock", "break", "--site", site, "--reason", "it hangs", "--yes", "--living")
+    assert run(*words)[0] == 0
+    with open_ledger(tmp_path / "state") as ledger:
+        (entry,) = ledger.lock.breaks()
+    assert entry.reason == f"it hangs (process {living} was alive, and --living was given)"
+    assert entry.held.holder.pid == living
+
+
+def test_the_second_of_two_terminals_is_told_who_was_first(
+    run, site, living: int, tmp_path: Path
+) -> None:
+    """Only looking is free while the first one works."""
+    with tempfile.TemporaryDirectory(prefix="s1-", dir="/tmp") as folder:
+        sock = Path(folder) / "e.sock"
+        text = site.read_text().replace(f"{tmp_path}/engine.sock", str(sock))
+        site.write_text(text)
+        (tmp_path / "root").mkdir()
+        _, out, _ = run(
+            *("key", "new", tmp_path / "root" / "k", "--root", tmp_path / "root" / "root.json"),
+            *("--product", "shop", "--no-password", "--output", "json"),
+        )
+        words = ("trust", "init", "--site", site, "--root", tmp_path / "root" / "root.json")
+        assert run(*words, "--fingerprint", json.loads(out)["root"])[0] == 0
+        before = stand_of(tmp_path / "state")
+        with PretendedEngine(ENGINE).listening(sock):
+            status, out, err = run("uninstall", "--site", site, "--yes", "--output", "json")
+            assert outcome_of(status, json.loads(out)) == CASES["two-terminals"].outcome
+            assert f"process {living}" in err
+            assert "`nora`" in err
+            assert "hint: wait for it, or look: `s1ctl lock show`" in err
+            assert run("status", "--site", site)[0] == 0
+    assert stand_of(tmp_path / "state") == before
