@@ -55,7 +55,7 @@ def check_approved(plan: Plan, path: Path) -> None:
     raise PlanDiffers(
         f"the plan is now `{plan.digest}`, and `{approved.digest}` was approved:\n{changes}",
         code="S1-N90",
-        hint="run `s1ctl plan --to VERSION --out FILE` with a new file, and have that plan approved",
+        hint="run `s1ctl plan --to VERSION --out FILE` with a new file, and have that approved",
     )
 
 
