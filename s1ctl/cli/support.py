@@ -1,6 +1,9 @@
 """`s1ctl support-bundle`: what the vendor needs to help, with the secrets out."""
 
 import re
+import signal
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +14,11 @@ from s1ctl.cli import context
 from s1ctl.cli.exit_codes import INTERRUPTED
 from s1ctl.cli.output import table
 from s1ctl.errors import UsageError
+from s1ctl.operation.interrupt import SIGNALS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from s1ctl.report.support.collect import Collected
     from s1ctl.report.support.make import Made
     from s1ctl.report.support.sources import Sources
@@ -45,15 +51,35 @@ def support_bundle(
 
     here = context.of(line)
     sources = _sources(here, since)
-    if preview:
-        made = preview_support_bundle(sources, tell=_teller(here))
-        here.output.result(preview_lines(made), document(made, None))
-    else:
-        path = out or Path(_name(sources))
-        made = make_support_bundle(sources, path, tell=_teller(here))
-        here.output.result(describe(made, path), document(made, path))
+    path = None if preview else out or Path(_name(sources))
+    with _stoppable() as is_stopped:
+        if path is None:
+            made = preview_support_bundle(sources, tell=_teller(here), is_stopped=is_stopped)
+        else:
+            made = make_support_bundle(sources, path, tell=_teller(here), is_stopped=is_stopped)
+    text = preview_lines(made) if path is None else describe(made, path)
+    here.output.result(text, document(made, path))
     if made.collection.is_interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _stoppable() -> "Iterator[Callable[[], bool]]":
+    """Have the first Ctrl-C end the collecting, wherever it falls; the second ends the program."""
+    asked = threading.Event()
+
+    def stop(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    obeyed = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    formers = {number: signal.signal(number, stop) for number in obeyed}
+    try:
+        yield asked.is_set
+    finally:
+        for number, former in formers.items():
+            signal.signal(number, former)
 
 
 def parse_since(text: str, now: datetime) -> datetime:

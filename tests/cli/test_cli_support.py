@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 import tarfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from s1ctl.cli.main import main
 from s1ctl.cli.support import parse_since
 from s1ctl.ledger.ledger import open_ledger
 from s1ctl.masking.redact import Redactor
-from tests.support.cases import CASES, outcome_of, stand_of
+from tests.support.cases import CASES, ROOT, outcome_of, stand_of
 
 WORD = "canary-registry-55"
 URL_WORD = "canary/db:p@ss-66"
@@ -220,26 +222,39 @@ def test_a_time_that_is_none_is_refused(data: Data, tmp_path: Path) -> None:
     assert stand_of(tmp_path) == before
 
 
-def test_ctrl_c_writes_what_there_is(
-    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go_on = threading.Event()
-    real = threading.Thread.join
-
-    def interrupted(thread: threading.Thread, timeout: float | None = None) -> None:
-        if thread.name == "collect host":
-            raise KeyboardInterrupt
-        real(thread, timeout)
-
-    monkeypatch.setattr(threading.Thread, "join", interrupted)
-    monkeypatch.setattr("s1ctl.report.support.host._system", lambda: go_on.wait(20))
-    status, document = data("-o", tmp_path / "b.tar.gz")
-    go_on.set()
-    assert outcome_of(status, document) == CASES["support-bundle-interrupted"].outcome
-    found = check_bundle(tmp_path / "b.tar.gz")
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_writes_what_there_is(site: Path, tmp_path: Path, sign: signal.Signals) -> None:
+    words = (
+        "--site",
+        site / "site.yaml",
+        "support-bundle",
+        "-o",
+        tmp_path / "b",
+        "--output",
+        "json",
+    )
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(site / "no.sock"))
+        engine.listen()  # it takes connections and never answers
+        with subprocess.Popen(
+            [sys.executable, "-c", "from s1ctl.cli.main import run; run()", *map(str, words)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stderr is not None
+            for line in running.stderr:
+                if line == "collect engine\n":
+                    break
+            running.send_signal(sign)
+            out, _ = running.communicate(timeout=30)
+    document = json.loads(out)
+    assert outcome_of(running.returncode, document) == CASES["support-bundle-interrupted"].outcome
+    found = check_bundle(tmp_path / "b")
     assert "logs/s1ctl.log" in found
     assert json.loads(found["manifest.json"])["is_interrupted"]
-    assert parts(document)["host"] == "partial"
+    assert parts(document)["engine"] in ("partial", "skipped")
     assert "not begun: interrupted" in reasons(document, "pg")
 
 

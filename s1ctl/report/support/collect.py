@@ -129,44 +129,49 @@ def collect(
     writer: BundleWriter,
     *,
     tell: Callable[[str], None],
+    is_stopped: Callable[[], bool] = lambda: False,
     budget_s: float = BUDGET_S,
     total_s: float = TOTAL_S,
 ) -> Collection:
     """Run one collector after the other; raises nothing of theirs.
 
-    After an interrupt, or when the whole time is over, the rest is skipped, and says so.
+    When `is_stopped`, or when the whole time is over, the rest is skipped, and says so.
     """
     collection, began = Collection(), time.monotonic()
     for name, collector in collectors.items():
         scope = Scope(name=name, writer=writer)
         left_s = total_s - (time.monotonic() - began)
+        collection.is_interrupted |= is_stopped()
         if collection.is_interrupted or left_s <= 0:
             why = "interrupted" if collection.is_interrupted else f"{total_s:.0f} s were over"
             collection.ended.append(_ended(scope, "skipped", 0, f"not begun: {why}"))
             continue
         tell(name)
-        collection.ended.append(_run(scope, collector, min(budget_s, left_s), collection))
+        ended, is_interrupted = _run(scope, collector, min(budget_s, left_s), is_stopped)
+        collection.ended.append(ended)
+        collection.is_interrupted |= is_interrupted
     return collection
 
 
-def _run(scope: Scope, collector: Collector, budget_s: float, collection: Collection) -> Collected:
+def _run(
+    scope: Scope, collector: Collector, budget_s: float, is_stopped: Callable[[], bool]
+) -> tuple[Collected, bool]:
+    """Run one collector in a thread of its own; say whether it was not done when that was asked."""
     began, skipped = time.monotonic(), list[str]()
     thread = Thread(
         target=_work, args=(scope, collector, skipped), name=f"collect {scope.name}", daemon=True
     )
     thread.start()
-    try:
-        while thread.is_alive() and time.monotonic() - began < budget_s:
-            thread.join(SLICE_S)
-    except KeyboardInterrupt:
-        collection.is_interrupted = True
+    while thread.is_alive() and time.monotonic() - began < budget_s and not is_stopped():
+        thread.join(SLICE_S)
     is_late = thread.is_alive()
     scope.close()
     took_ms = int((time.monotonic() - began) * 1000)
-    if is_late:
-        why = "interrupted" if collection.is_interrupted else f"not done within {budget_s:.0f} s"
-        return _ended(scope, "partial" if collection.is_interrupted else "timeout", took_ms, why)
-    return _ended(scope, _status(scope, is_skipped=bool(skipped)), took_ms)
+    if not is_late:
+        return _ended(scope, _status(scope, is_skipped=bool(skipped)), took_ms), False
+    if is_stopped():
+        return _ended(scope, "partial", took_ms, "interrupted"), True
+    return _ended(scope, "timeout", took_ms, f"not done within {budget_s:.0f} s"), False
 
 
 def _work(scope: Scope, collector: Collector, skipped: list[str]) -> None:

@@ -27,6 +27,12 @@ from s1ctl.report.support.writer import (
 
 SCHEMA = 1
 Tell = Callable[[str], None]
+IsStopped = Callable[[], bool]
+
+
+def never() -> bool:
+    """Go on to the end."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +55,17 @@ class Made:
 
 
 def preview_support_bundle(
-    sources: Sources, *, tell: Tell, collectors: dict[str, Collector] | None = None
+    sources: Sources,
+    *,
+    tell: Tell,
+    is_stopped: IsStopped = never,
+    collectors: dict[str, Collector] | None = None,
 ) -> Made:
     """Collect and mask as `make_support_bundle` does, and write nothing."""
-    gathered = _gather(sources)
+    gathered, chosen = _gather(sources), collectors or collectors_of(sources)
     writer = BundleWriter(Redactor(gathered.known), None)
-    collection = _fill(writer, sources, gathered, tell, collectors)
+    collection = collect(chosen, writer, tell=tell, is_stopped=is_stopped)
+    _account(writer, sources, gathered, collection)
     return _made(writer, collection, gathered)
 
 
@@ -63,20 +74,23 @@ def make_support_bundle(
     path: Path,
     *,
     tell: Tell,
+    is_stopped: IsStopped = never,
     collectors: dict[str, Collector] | None = None,
 ) -> Made:
     """Write a bundle to `path`, mode 0600: whole, or not at all.
 
+    When `is_stopped`, what was collected until then is written.
     Raises `PolicyRefused` S1-P60 where a secret was found in it, `InputOutputFailed` S1-I02 where
     it cannot be written; nothing else, however broken the site is. Crash: leaves a folder of masked
     files beside `path` that ends in `.tmp`.
     """
-    gathered = _gather(sources)
+    gathered, chosen = _gather(sources), collectors or collectors_of(sources)
     redactor = Redactor(gathered.known)
     with workplace(path) as (folder, archive):
         writer = BundleWriter(redactor, folder)
         try:
-            collection = _fill(writer, sources, gathered, tell, collectors)
+            collection = collect(chosen, writer, tell=tell, is_stopped=is_stopped)
+            _account(writer, sources, gathered, collection)
             writer.write(archive)
         except OSError as error:
             raise unwritable(path, error) from None
@@ -95,19 +109,14 @@ def _gather(sources: Sources) -> Gathered:
     )
 
 
-def _fill(
-    writer: BundleWriter,
-    sources: Sources,
-    gathered: Gathered,
-    tell: Tell,
-    collectors: dict[str, Collector] | None,
-) -> Collection:
-    collection = collect(collectors or collectors_of(sources), writer, tell=tell)
+def _account(
+    writer: BundleWriter, sources: Sources, gathered: Gathered, collection: Collection
+) -> None:
+    """Add what was masked, and the manifest of all."""
     counts = {name: member.masked for name, member in sorted(writer.members.items())}
     masked = {name: rules for name, rules in counts.items() if rules}
     _add(writer, "redactions.json", {"schema": SCHEMA, "files": masked})
     _add(writer, "manifest.json", _manifest(writer, sources, gathered, collection))
-    return collection
 
 
 def _manifest(

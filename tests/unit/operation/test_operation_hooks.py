@@ -57,9 +57,10 @@ def test_what_a_hook_says_is_kept_without_what_looks_like_a_secret(
 ) -> None:
     text = "echo no way to https://bot:canary@ticket.site/x; exit 3"
     world.hooks = Hooks(start=(script(tmp_path, "hook", text),))
-    with pytest.raises(PolicyRefused, match="https://bot:<\\*\\*\\*>@ticket.site/x") as caught:
+    with pytest.raises(PolicyRefused, match="no way to") as caught:
         apply_plan(world.context(), install(), actions=world.action)
-    assert "canary" not in caught.value.message + str(world.events)
+    assert caught.value.message.endswith("no way to https://bot:<***>@ticket.site/x")
+    assert "canary" not in str([event.record for event in world.events])
 
 
 def test_a_start_that_fails_stops_before_anything_is_changed(world: World, tmp_path: Path) -> None:
