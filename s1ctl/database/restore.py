@@ -10,6 +10,23 @@ from s1ctl.database.scripts import ADMIN, PROVE, PROVE_INNER, RESTORE
 from s1ctl.site.secrets import Secret
 
 PROVE_ARGV = ("sh", "-c", PROVE)
+# Parameters of a connection string as libpq takes them by its environment ("Environment
+# Variables"); the script makes `PGSSLMODE` of the first, since an image may have its own.
+_ASKED = {
+    "sslmode": "S1CTL_SSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "sslcrl": "PGSSLCRL",
+    "sslcrldir": "PGSSLCRLDIR",
+    "sslsni": "PGSSLSNI",
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+    "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+    "channel_binding": "PGCHANNELBINDING",
+    "gssencmode": "PGGSSENCMODE",
+    "hostaddr": "PGHOSTADDR",
+}
+
 RESTORE_ARGV = ("sh", "-c", RESTORE)
 
 
@@ -28,9 +45,14 @@ def prove_environment(dbname: str, role: str, dump: str | None) -> dict[str, str
 def restore_environment(
     dsn: Secret, dump: str, *, operation: str, backup: str, fence: int
 ) -> dict[str, str]:
-    """Make what the restore's script is told; the password comes by `PGPASSFILE`."""
+    """Make what the restore's script is told; the password comes by `PGPASSFILE`.
+
+    How the server is to be proven goes with it: what a URL asks of TLS holds for `psql` too.
+    """
     parts = parse_place(dsn)
+    asked = {name: parts[key] for key, name in _ASKED.items() if key in parts}
     return {
+        **asked,
         "PGHOST": parts["host"],
         "PGPORT": parts["port"],
         "PGUSER": parts["user"],

@@ -139,6 +139,7 @@ COMMIT;
 RESTORE = (
     _PROGRAMS
     + """
+if [ -n "${S1CTL_SSLMODE:-}" ]; then export PGSSLMODE="$S1CTL_SSLMODE"; fi
 trap 'rm -rf "$work"' EXIT
 cat >"$work/clean" <<'SQL'
 """
