@@ -44,8 +44,8 @@ def gather_known(
     """
     gathered = Gathered()
     for state in states:
-        _add_files(gathered, (state / "secrets").rglob("*"))
-        _add_files(gathered, (state / "mounts").glob("*/secrets/*"))
+        for pattern in ("secrets/.key", "secrets/*/*", "mounts/*/secrets/*"):
+            _add_files(gathered, state, pattern)
     if site is None:
         gathered.unknown += _unresolved(text)
     for name, source in _sources(site) if site else _references(text):
@@ -59,9 +59,17 @@ def gather_known(
     return gathered
 
 
-def _add_files(gathered: Gathered, paths: Iterator[Path]) -> None:
+def _add_files(gathered: Gathered, state: Path, pattern: str) -> None:
     """Take in what is in the store, and what containers were given: its source may be another."""
-    for path in sorted(path for path in paths if path.is_file()):
+    try:
+        top = state / pattern.partition("/")[0]
+        if top.is_dir():
+            next(top.iterdir(), None)  # a search in what may not be entered finds nothing, silently
+        paths = sorted(path for path in state.glob(pattern) if path.is_file())
+    except OSError as error:
+        gathered.unknown.append(f"{state}/{pattern} ({error.strerror})")
+        return
+    for path in paths:
         try:
             raw = path.read_bytes()[:MAX_BYTES]
         except OSError as error:

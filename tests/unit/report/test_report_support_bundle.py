@@ -329,6 +329,17 @@ def test_a_secret_that_cannot_be_read_is_named(sources: Sources, tmp_path: Path)
     assert gathered.unknown == ["registry.password (S1-I10)"]
 
 
+def test_a_state_directory_that_may_not_be_entered_is_named(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    gathered = gather_known(None, text="x", states=sources.states[:1], environment={})
+    assert f"{sources.state}/secrets/*/* (Permission denied)" in gathered.unknown
+
+
 def test_of_commands_and_texts_is_shown_only_that_they_are_there() -> None:
     site = {
         "registry": {"password": "cmd:vault read -token=x", "user": "u"},
