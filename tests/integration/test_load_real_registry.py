@@ -211,7 +211,8 @@ def test_plain_http_where_tls_is_spoken(site: LoadSite, guarded: RegistryServer)
     before = site.stand()
     said = site.load()
     assert said.outcome == CASES["registry-with-tls"].outcome
-    assert f"`registry.url: https://{guarded.host}`" in said.hint
+    assert "`registry.url" in said.hint
+    assert "https://" in said.hint
     assert site.stand() == before
 
 
