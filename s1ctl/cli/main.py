@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+import typer.main
 
 from s1ctl.cli import bug, context, streams
-from s1ctl.cli.exit_codes import BUG, DONE, INTERRUPTED, IO_FAILED, exit_code
+from s1ctl.cli.exit_codes import BUG, DONE, INTERRUPTED, exit_code
 from s1ctl.cli.output import Output
 from s1ctl.cli.verbs import add_verbs
 from s1ctl.errors import InputOutputFailed, S1Error, UsageError
 from s1ctl.operation.interrupt import obey_signals
 
+COMPLETE = "_S1CTL_COMPLETE"
 GLOBAL = ("--site", "--output")
 STOPPED = "interrupted: what was begun is left out, and the same command may be run again"
 DECLINED = "nothing was done: the answer was no"
@@ -82,6 +84,7 @@ def _refused(here: context.Here, error: S1Error) -> int:
         here.output.error(error, code)
     except InputOutputFailed:
         here.output.error_text(error)
+    streams.settle()
     return code
 
 
@@ -100,12 +103,14 @@ def ordered(argv: Sequence[str]) -> list[str]:
             front.append(item)
         else:
             rest.append(item)
-    return front + (rest or ["--help"])
+    return [*front, *rest] or ["--help"]
 
 
 def _run(line: list[str], here: context.Here) -> int:
     try:
-        code = app(line, standalone_mode=False, prog_name="s1ctl", obj=here)
+        code = _invoke(line, here)
+    except typer.Exit as end:
+        return end.exit_code
     except typer.TyperException as error:
         raise UsageError(
             error.format_message()[:1].lower() + error.format_message()[1:].rstrip("."),
@@ -119,9 +124,16 @@ def _run(line: list[str], here: context.Here) -> int:
             "declined", DECLINED, hint="repeat it to be asked again", code=INTERRUPTED
         )
         return INTERRUPTED
-    except SystemExit as end:  # how its help ends where nobody reads any more
-        return IO_FAILED if end.code else DONE
     return code if isinstance(code, int) else DONE
+
+
+def _invoke(line: list[str], here: context.Here) -> object:
+    """Run the verb; typer's own `main` would end interrupts and broken pipes without a word."""
+    if COMPLETE in here.environment:
+        return app(line, standalone_mode=False, prog_name="s1ctl", obj=here)
+    command = typer.main.get_command(app)
+    with command.make_context("s1ctl", line, obj=here) as running:
+        return command.invoke(running)
 
 
 def _help_for(error: typer.TyperException) -> str:

@@ -22,6 +22,14 @@ def prepare() -> None:
         stream.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
 
 
+def settle() -> None:
+    """Write out what stdout still holds, or give up on it: the exit code is not to change later."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = silence(sys.stdout)
+
+
 def silence(stream: TextIO) -> TextIO:
     """Make what takes the place of a stream that cannot be written to.
 
