@@ -75,7 +75,7 @@ RULES = (
     Rule(
         name="url-password",
         signs=("://",),
-        pattern=re.compile(r"://[^\s/:@\"]*:(?P<secret>[^\s\"]{1,1024})@(?!sha256:)"),
+        pattern=re.compile(r"://[^\s/:@\"]*:(?P<secret>[^\s\"]{1,256})@(?!sha256:)"),
     ),
     Rule(
         name="bearer",

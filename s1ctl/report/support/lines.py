@@ -10,7 +10,7 @@ from typing import BinaryIO
 from s1ctl.masking.rules import MASK
 
 MIB = 1 << 20
-LINE_BYTES = 64 * 1024
+LINE_BYTES = 512 * 1024  # a plan of many units is one line of the ledger
 BLOCK_BYTES = 256 * 1024
 HEAD_BYTES = 2 * MIB
 TAIL_BYTES = 8 * MIB
