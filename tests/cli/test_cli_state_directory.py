@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ READING = (
     ("lock", "show"),
     ("backup", "list"),
 )
+NOBODY = 65534
 Spoil = Callable[[Path], object]
 
 
@@ -129,3 +132,49 @@ def test_plan_and_preflight_say_of_a_ledger_that_takes_nothing_what_they_said_be
         warning, _, rest = now[2].partition("\n")
         assert (now[0], now[1], rest) == (status, out, err)
         assert warning.startswith("warning: the ledger")
+
+
+@pytest.fixture
+def theirs(run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A site of a user who is not root, below a folder that everybody may enter."""
+    with tempfile.TemporaryDirectory(prefix="s1-", dir="/tmp") as folder:
+        state = Path(folder) / "state"
+        Path(folder).chmod(0o755)
+        monkeypatch.setenv("S1CTL_SITE", str(write_site(Path(folder), state=state)))
+        fill_ledger(state)
+        run("status")  # whatever is imported late is imported as root
+        for path in (Path(folder), state, state / "ledger.db", Path(folder) / "site.yaml"):
+            os.chown(path, NOBODY, NOBODY)
+        yield state
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_a_state_directory_without_the_right_to_write_is_read(run, theirs: Path) -> None:
+    for path in theirs.glob("ledger.db-*"):
+        path.unlink()
+    (theirs / "ledger.db").chmod(0o400)
+    theirs.chmod(0o500)
+    with another_user():
+        status, out, err = run("status")
+        refused = run("lock", "break", "--reason", "x", "--yes", "--output", "json")
+    assert (status, "release    1.0.0" in out, "warning: the ledger" in err) == (0, True, True)
+    assert outcome_of(refused[0], json.loads(refused[1])) == CASES["state-no-right"].outcome
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_a_state_directory_of_root_is_not_entered_by_others(run, theirs: Path) -> None:
+    os.chown(theirs, 0, 0)
+    with another_user():
+        status, out, err = run("status", "--output", "json")
+    assert outcome_of(status, json.loads(out)) == CASES["state-of-root"].outcome
+    assert f"`{theirs}` cannot be used: Permission denied" in err
+    assert f"`ls -ld {theirs}`" in err
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
