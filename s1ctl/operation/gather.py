@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from packaging.version import Version
 
-from s1ctl import __version__
-from s1ctl.errors import NoPath, NotReady, PolicyRefused, UsageError, Withdrawn
+from s1ctl.errors import NoPath, NotReady, UsageError, Withdrawn
 from s1ctl.ledger.releases import Installed, LoadedRelease
 from s1ctl.oci.digest import Digest
 from s1ctl.operation.context import Context
@@ -15,6 +14,7 @@ from s1ctl.operation.databases import (
     kept_databases,
     refuse_changed_texts,
 )
+from s1ctl.operation.demands import check_consent, check_tool
 from s1ctl.operation.route import find_route
 from s1ctl.operation.unknown_units import refuse_unknown_units
 from s1ctl.plan.plan import Plan, SecretUse, Settings
@@ -22,8 +22,6 @@ from s1ctl.plan.planner import plan_change, plan_contract, plan_install, plan_up
 from s1ctl.plan.restore import Dump, choose_dumps, plan_restore
 from s1ctl.plan.rollback import Point, plan_rollback
 from s1ctl.plan.view import Current, ReleaseView, SiteView
-from s1ctl.release.compose import ComposeFile
-from s1ctl.release.compose_rules import consents
 from s1ctl.release.manifest import ReleaseManifest, Setting
 from s1ctl.release.settings import Problem
 from s1ctl.shape import changed
@@ -193,9 +191,9 @@ def release_view(
     """
     release = context.admitted(digest)
     manifest = release.manifest
-    _check_tool(manifest)
+    check_tool(manifest)
     compose = context.compose(release)
-    _check_consent(context, compose, manifest.version)
+    check_consent(context, compose, manifest.version)
     for schema in manifest.schemas:
         access_of(context, manifest, schema)
     settings = _settings(context, manifest, elsewhere=elsewhere)
@@ -307,7 +305,7 @@ def _settings(
             f"release {manifest.version} and the site file disagree:\n"
             + "\n".join(_placed(context, resolved.problems)),
             code="S1-U19",
-            hint="mend `values` in the site file, or leave a name out there",
+            hint="mend `values` in the site file",
         )
     secrets = {
         name: SecretUse(version=secret.version, fingerprint=secret.fingerprint)
@@ -320,17 +318,6 @@ def _declared(context: Context, digests: Iterable[Digest]) -> frozenset[str]:
     """Name every setting that one of the releases declares."""
     manifests = (context.release(digest).manifest for digest in digests)
     return frozenset(setting.name for manifest in manifests for setting in manifest.settings)
-
-
-def _check_tool(manifest: ReleaseManifest) -> None:
-    """Refuse a release that this s1ctl is not for, before anything is staged."""
-    if not manifest.requires.s1ctl.contains(__version__, prereleases=True):
-        raise NoPath(
-            f"release {manifest.version} needs s1ctl `{manifest.requires.s1ctl}`, "
-            f"and this is {__version__}",
-            code="S1-N20",
-            hint="install that s1ctl beside this one, then run `s1ctl plan` with it",
-        )
 
 
 def _generated(context: Context, manifest: ReleaseManifest, name: str) -> Setting:
@@ -349,19 +336,6 @@ def _generated(context: Context, manifest: ReleaseManifest, name: str) -> Settin
             hint="change it at its source, then run `s1ctl apply`",
         )
     return secrets[name]
-
-
-def _check_consent(context: Context, compose: ComposeFile, version: Version) -> None:
-    for name, service in compose.services.items():
-        given = context.site.allow.get(name, ())
-        missing = [consent for consent in consents(service) if consent not in given]
-        if missing:
-            raise PolicyRefused(
-                f"{context.locate(f'$.allow.{name}')}: unit `{name}` of {version} wants "
-                f"{', '.join(missing)}, to which this site has not consented",
-                code="S1-P01",
-                hint=f"if it may, add `allow: {{{name}: [{', '.join(missing)}]}}` to the site file",
-            )
 
 
 def installed_release(context: Context) -> Installed:
