@@ -77,7 +77,7 @@ class Server:
         self._made = 0
         self._user = "postgres" if os.geteuid() == 0 else None
         self._initialise()
-        self._process = self._start()
+        self.start()
 
     @property
     def pid(self) -> int:
@@ -122,7 +122,7 @@ class Server:
     def restart(self) -> None:
         """Stop fast, as an administrator does, and start again."""
         self.stop()
-        self._process = self._start()
+        self.start()
 
     def drop_database(self, database: Database) -> None:
         with closing(self._connect()) as connection:
@@ -153,7 +153,8 @@ class Server:
             cwd=self.folder, check=True, stdout=subprocess.DEVNULL, timeout=120,
         )  # fmt: skip
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> None:
+        """Start it; it ends with the thread that did so."""
         options = {
             "listen_addresses": self.host, "port": self.port, "unix_socket_directories": "",
             "fsync": "off", "max_connections": 60, "logging_collector": "off", "jit": "off",
@@ -170,7 +171,6 @@ class Server:
             )  # fmt: skip
         self._process = process
         self._wait_until_ready()
-        return process
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_S
