@@ -38,7 +38,7 @@ def test_it_is_refused_and_leaves_nothing(tmp_path, case):
         verify_bundle(suspect.path, suspect.trust)
     error, expected = caught.value, case.expected
     assert (type(error), error.code, exit_code(error)) == (case.error, expected.code, expected.exit)
-    assert expected.says in told(error, suspect.path)
+    assert expected.says in told(error.message, suspect.path)
     assert error.hint
     assert error.message.isprintable()
     assert sorted(tmp_path.rglob("*")) == before

@@ -98,9 +98,9 @@ def find_attacks() -> tuple[Attack, ...]:
     )
 
 
-def told(error: S1Error, path: Path) -> str:
+def told(message: str, path: Path) -> str:
     """Write a message as `says` has it: without what differs from run to run."""
-    return re.sub(r"[0-9a-f]{64}", "DIGEST", error.message.replace(str(path), "FILE"))
+    return re.sub(r"[0-9a-f]{64}", "DIGEST", message.replace(str(path), "FILE"))
 
 
 # Containers.
