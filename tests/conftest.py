@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.registry",
     "tests.support.consoles",
+    "tests.support.kiosk",
 ]

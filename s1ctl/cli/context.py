@@ -135,13 +135,10 @@ class Here:
             return True
         self.require_terminal("`--yes`")
         try:
-            is_agreed = typer.confirm(question, err=True)
-        except typer.Abort:
-            self.output.say("\ninterrupted at the question: nothing was changed", is_vital=True)
-            raise
-        if not is_agreed:
-            self.output.say("not agreed: nothing was changed", is_vital=True)
-        return is_agreed
+            return typer.confirm(question, err=True)
+        except typer.Abort:  # of Ctrl-C or Ctrl-D: the line of the question is not ended
+            self.output.say("", is_vital=True)
+            raise KeyboardInterrupt from None
 
     def require_terminal(self, option: str) -> None:
         """Raise `UsageError` S1-U81 where nobody can be asked; `option` says it without asking."""

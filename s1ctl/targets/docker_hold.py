@@ -31,11 +31,13 @@ def lock_name(site: str) -> str:
 def take_hold(engine: Engine, site: str, hold: Hold) -> Hold:
     """Take the lock, or find that the same operation has it; say who holds it now.
 
-    Create, then compare: of two that create at once, both are told the labels of the first.
-    Raises `SiteHeld` S1-E30.
+    Create, then compare: of two that create at once, both find the labels of the first. They are
+    looked up, since an engine that was restarted answers a create without them. Raises `SiteHeld`
+    S1-E30.
     """
     labels = {SITE: site, **{LOCK + key: str(value) for key, value in asdict(hold).items()}}
-    found = engine.create_volume(lock_name(site), labels)
+    made = engine.create_volume(lock_name(site), labels)
+    found = engine.volume(lock_name(site)) or made
     holder = _parse(site, found.get("Labels"))
     if holder.operation != hold.operation:
         raise SiteHeld(

@@ -8,7 +8,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -101,20 +101,48 @@ class OwnEngine:
         self.stop()
         self.start()
 
-    def close(self) -> None:
-        self.stop()
-        self._run("ip", "netns", "delete", self.namespace)
+    def crash(self) -> None:
+        """Kill it with all that it has started, as a host that loses its power does."""
+        for process in self._processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(START_S)
+            self._process = None
+        self._forget_running()
+
+    def _forget_running(self) -> None:
+        """Have nothing mounted, and nothing in the folder that is in memory."""
         self._unmount()
         shutil.rmtree(f"/run/{self.namespace}", ignore_errors=True)
         Path(self.socket).unlink(missing_ok=True)
+
+    def _processes(self) -> tuple[int, ...]:
+        """Name the engine, what helps it, and what runs in its containers."""
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                line = (place / "cmdline").read_bytes().split(b"\0")
+                groups = (place / "cgroup").read_text()
+                is_helper = b"docker" in line[0] or b"containerd" in line[0]
+                is_ours = any(self.namespace.encode() in word for word in line)
+                if (is_helper and is_ours) or f"/{self.namespace}/" in groups:
+                    found.append(int(place.name))
+        return tuple(found)
+
+    def close(self) -> None:
+        self.stop()
+        self._run("ip", "netns", "delete", self.namespace)
+        self._forget_running()
         shutil.rmtree(self.folder / "data", ignore_errors=True)
 
     def _unmount(self) -> None:
         """Let go of the namespaces that the engine keeps mounted below its folder."""
         places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-        for place in places:
+        for place in reversed(places):  # what was mounted last lies on top
             if place.startswith((f"/run/{self.namespace}/", f"{self.folder}/")):
-                self._run("umount", "-l", place)
+                with suppress(subprocess.CalledProcessError):  # it went with another
+                    self._run("umount", "-l", place)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -160,12 +188,19 @@ def _set_namespace(descriptor: int) -> None:
 @pytest.fixture
 def own_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
     """Yield an engine of our own, started; needs root and `ip netns`."""
+    with running_engine(tmp_path_factory.mktemp("engine")) as engine:
+        yield engine
+
+
+@contextmanager
+def running_engine(folder: Path, *, number: int = 77) -> Iterator[OwnEngine]:
+    """Run an engine of our own with its data in `folder`; needs root and `ip netns`."""
     need("docker")
     if os.geteuid() != 0 or not shutil.which("dockerd") or not shutil.which("ip"):
         if "docker" in os.environ.get("S1CTL_REQUIRE", "").split(","):
             pytest.fail("an engine of our own needs root, dockerd and ip", pytrace=False)
         pytest.skip("an engine of our own needs root, dockerd and ip")
-    engine = OwnEngine(tmp_path_factory.mktemp("engine"))
+    engine = OwnEngine(folder, number=number)
     try:
         engine.start()
         yield engine

@@ -4,6 +4,7 @@ They are forked from the test's process: as real as any, without the second of i
 """
 
 import os
+import pkgutil
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 from s1ctl.cli import watch
 from s1ctl.cli.main import run
@@ -24,17 +26,20 @@ _numbers = count(1)
 
 @dataclass(frozen=True, kw_only=True)
 class At:
-    """The first event that is `this`: the process gets a signal, or `act` is called in it."""
+    """The first event that is `this`, or the first call of the thing with the dotted name `call`.
 
-    this: Callable[[Event], bool]
-    how: signal.Signals | None = None
-    act: Callable[[], None] | None = None
+    Then `act` is called in the process, and it gets `signals`.
+    """
+
+    this: Callable[[Event], bool] = lambda _: False
+    call: str = ""
+    act: Callable[[], object] = tuple
+    signals: tuple[signal.Signals, ...] = ()
 
     def happen(self) -> None:
-        if self.act is not None:
-            self.act()
-        if self.how is not None:
-            os.kill(os.getpid(), self.how)
+        self.act()
+        for number in self.signals:
+            os.kill(os.getpid(), number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,32 +80,33 @@ def start(
     *,
     folder: Path,
     environment: Mapping[str, str] | None = None,
-    at: At | None = None,
+    at: Sequence[At] = (),
 ) -> Forked:
     """Begin a command line."""
     number = next(_numbers)
     out, err = folder / f"{number}.out", folder / f"{number}.err"
     pid = os.fork()
     if pid == 0:
-        _be(["s1ctl", *map(str, words)], out, err, environment or {}, at)
+        _redirect(out, err)
+        be(words, environment=environment, at=at)
     return Forked(pid=pid, out=out, err=err)
 
 
-def _be(
-    argv: list[str], out: Path, err: Path, environment: Mapping[str, str], at: At | None
-) -> None:
-    """Become a program that was just started, and end as it ends; never comes back."""
+def be(
+    words: Sequence[object],
+    *,
+    environment: Mapping[str, str] | None = None,
+    at: Sequence[At] = (),
+) -> NoReturn:
+    """Become, in a forked process, a program that was just started, and end as it ends."""
     code = 1
     try:
-        for number, place in ((1, out), (2, err)):
-            os.dup2(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.environ.update(environment)
-        sys.argv = argv
-        if at is not None:
-            _arm(at)
+        os.environ.update(environment or {})
+        sys.argv = ["s1ctl", *map(str, words)]
+        for one in at:
+            _arm(one)
         run()
     except SystemExit as end:
         code = int(end.code or 0)
@@ -113,14 +119,40 @@ def _be(
         os._exit(code)
 
 
+def _redirect(out: Path, err: Path) -> None:
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, place in ((1, out), (2, err)):
+        os.dup2(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
+
+
 def _arm(at: At) -> None:
-    tell = watch._Watcher.__call__
     armed = [at]
+
+    def strike() -> None:
+        if armed:
+            armed.pop().happen()
+
+    if at.call:
+        _before(at.call, strike)
+        return
+    tell = watch._Watcher.__call__
 
     def told(self: object, event: Event) -> None:
         tell(self, event)  # type: ignore[arg-type]
-        if armed and at.this(event):
-            armed.clear()
-            at.happen()
+        if at.this(event):
+            strike()
 
     watch._Watcher.__call__ = told  # type: ignore[method-assign]
+
+
+def _before(name: str, strike: Callable[[], None]) -> None:
+    """Have `strike` called before what `module.thing`, or `module.Class.method`, is."""
+    owner, _, attribute = name.rpartition(".")
+    place = pkgutil.resolve_name(owner)
+    real = getattr(place, attribute)
+
+    def struck(*arguments: object, **options: object) -> object:
+        strike()
+        return real(*arguments, **options)
+
+    setattr(place, attribute, struck)

@@ -6,19 +6,31 @@ change and a backfill come with 1.1.0. Releases named in `BAD` fail, each in its
 
 import json
 import os
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from zlib import crc32
 
+import pytest
+
+from s1ctl.ledger.ledger import open_ledger
+from s1ctl.targets.docker_container import OPERATION, SITE
+from s1ctl.targets.docker_engine import Engine, connect_engine
+from s1ctl.targets.health import ask
+from tests.support.engine import remove_site
 from tests.support.forked import At, Ended, Forked, start
 from tests.support.images import base_layer, make_image, make_layer, write_layout
-from tests.support.registry import free_port
+from tests.support.postgres import Database, Server
+from tests.support.registry import RegistryServer, free_port
+from tests.support.require import ENGINE, need
 from tests.support.shop import APP, COMPOSE
 
 FIRST, SECOND = "1.0.0", "1.1.0"
-ENDS, HUNGRY = "1.2.0", "1.3.0"
+ENDS, HUNGRY, UNLOADED = "1.2.0", "1.3.0", "1.9.0"
 GOOD = "command: [python3, /app.py]"
 BAD: Mapping[str, str] = {
     ENDS: """command: [python3, -c, "import sys; sys.exit('the licence is missing')"]""",
@@ -48,7 +60,7 @@ schemas:
     access: {dbname: console, user: console, password: console_password}
     migrations: migrations
 """
-SITE = """\
+SITE_FILE = """\
 version: 1
 name: {name}
 target: {{kind: docker, network: {network}, socket: {socket}}}
@@ -86,6 +98,11 @@ MIGRATIONS = {
         )
         """),
 }  # fmt: skip
+SLOW = """
+    CREATE FUNCTION slow(int) RETURNS text LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(0.001); RETURN $1::text; END $$
+"""
+COPY = "CREATE DATABASE {new} TEMPLATE {old} OWNER {owner}"
 HEAD = """\
 import sqlalchemy as sa
 from alembic import op
@@ -123,21 +140,25 @@ class KioskSite:
     def state(self) -> Path:
         return self.folder / "state"
 
-    def start(self, *words: object, at: At | None = None) -> Forked:
-        """Begin a command line; `at` says at which event what happens to its process."""
+    def start(self, *words: object, at: Sequence[At] = ()) -> Forked:
+        """Begin a command line; `at` says when what happens to its process."""
         return start(
             ("--site", self.file, *words), folder=self.folder, environment=self.environment, at=at
         )
 
-    def run(self, *words: object, at: At | None = None) -> Ended:
+    def run(self, *words: object, at: Sequence[At] = ()) -> Ended:
         return self.start(*words, at=at).wait()
+
+    def ask(self, path: str = "/") -> str:
+        """Ask the platform through its edge."""
+        return ask("127.0.0.1", self.port, path, timeout_s=5).text
 
     def __call__(self, *words: object, expected: int = 0) -> str:
         ended = self.run(*words)
         assert ended.status == expected, f"{words} ended so:\n{ended}"
         return ended.out
 
-    def data(self, *words: object, expected: int = 0, at: At | None = None) -> Any:
+    def data(self, *words: object, expected: int = 0, at: Sequence[At] = ()) -> Any:
         """Run a command line with JSON for its result."""
         ended = self.run(*words, "--output", "json", at=at)
         assert ended.status == expected, f"{words} ended so:\n{ended}"
@@ -180,7 +201,7 @@ def make_kiosk_site(
     """Write the site file, and trust the vendor; `database` is the URL of the console's."""
     port = free_port()
     site = KioskSite(name=name, folder=folder, port=port, environment={"CONSOLE_URL": database})
-    text = SITE.format(
+    text = SITE_FILE.format(
         name=name, network=network, socket=socket, url=url, port=port, state=site.state
     )
     more = 'databases: {console: {url: "env:CONSOLE_URL"}}\n' if database else ""
@@ -217,3 +238,131 @@ def _write_migrations(folder: Path, version: str) -> None:
             head = HEAD.format(id=name, previous=previous, phase=phase, release=release)
             (folder / f"{name}.py").write_text(head + dedent(text))
             previous = name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A kiosk whose first release is installed, with all that is beside it."""
+
+    site: KioskSite
+    kiosk: Kiosk
+    engine: Engine
+    registry: RegistryServer
+    database: Database | None = None
+    server: Server | None = None
+    kept: str = ""
+
+    def containers(self) -> dict[str, Any]:
+        """Say of each container of the site what it is and how it is wanted."""
+        names = self.engine.containers({SITE: self.site.name})
+        found = {name: self.engine.container(name) for name in names}
+        return {name: _described(one) for name, one in found.items() if one is not None}
+
+    def running(self) -> dict[str, Any]:
+        """The same, of those that run."""
+        return {n: one for n, one in self.containers().items() if one["state"] == "running"}
+
+    def stand(self) -> dict[str, Any]:
+        """Take down all that a user of the platform, or the next operation, could tell apart."""
+        with open_ledger(self.site.state) as ledger:
+            installed = ledger.releases.installed()
+        assert installed is not None
+        edge = self.site.state / "edge"
+        return {
+            "running": self.running(),
+            "traffic": {path.name: path.read_text() for path in sorted(edge.iterdir())},
+            "installed": (installed.digest, installed.instances, installed.settings),
+            "answers": (self.site.ask(), self.site.ask("/edge/version")),
+        }
+
+    def rows(self) -> Any:
+        """Read the database: what is applied, the columns, the rows."""
+        assert self.database is not None
+        columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'events'"
+        return {
+            "applied": self.database.execute("SELECT revision FROM s1ctl.applied ORDER BY 1"),
+            "columns": sorted(self.database.execute(columns)),
+            "rows": self.database.execute("SELECT * FROM events ORDER BY id"),
+        }
+
+    def put_back(self) -> None:
+        """Have everything as after the installation, whatever happened; quick where nothing did."""
+        with open_ledger(self.site.state) as ledger:
+            unfinished = ledger.operations.unfinished()
+        if unfinished is not None:
+            self.site("rollback", "--yes")
+        with open_ledger(self.site.state) as ledger:
+            installed = ledger.releases.installed()
+        if installed is None or str(installed.version) != FIRST:
+            self.site("rollback", "--yes")
+        if self.server is not None and self.database is not None:
+            self.server.drop_database(self.database)
+            self.server.execute(
+                COPY.format(new=self.database.name, old=self.kept, owner=self.database.user)
+            )
+
+
+@contextmanager
+def opened_kiosk(
+    folder: Path,
+    *,
+    versions: tuple[str, ...],
+    server: Server | None = None,
+    socket: str = str(ENGINE),
+) -> Iterator[Opened]:
+    """Install the first of these versions and load the others; removed at the end."""
+    need("docker")
+    need("registry")
+    kiosk = write_kiosk(folder / "vendor", has_database=server is not None, versions=versions)
+    name = f"t{uuid.uuid4().hex[:8]}"
+    with (
+        RegistryServer(folder / "registry") as registry,
+        closing(connect_engine(socket)) as engine,
+    ):
+        database = server.make_database() if server else None
+        kept = f"{database.name}_kept" if database else ""
+        site = make_kiosk_site(
+            folder,
+            kiosk,
+            name=name,
+            url=registry.url,
+            network=f"10.213.{crc32(name.encode()) % 256}.0/24",
+            socket=socket,
+            database=database.dsn().reveal() if database else "",
+        )
+        try:
+            site("load", *(bundle for v, bundle in kiosk.bundles.items() if v != UNLOADED))
+            site("install", "--bundle", kiosk.bundles[FIRST], "--yes")
+            if server and database:
+                database.execute(SLOW)
+                database.execute("INSERT INTO events (level) SELECT generate_series(1, 50)")
+                server.execute(COPY.format(new=kept, old=database.name, owner=database.user))
+            yield Opened(
+                site=site, kiosk=kiosk, engine=engine, registry=registry,
+                database=database, server=server, kept=kept,
+            )  # fmt: skip
+        finally:
+            remove_site(engine, name)
+
+
+@pytest.fixture(scope="session")
+def filled_kiosk(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: Server
+) -> Iterator[Opened]:
+    """Yield the one kiosk with a database that all tests of interruptions share."""
+    folder = tmp_path_factory.mktemp("kiosk")
+    versions = (FIRST, SECOND, ENDS, HUNGRY, UNLOADED)
+    with opened_kiosk(folder, versions=versions, server=postgres_server) as opened:
+        yield opened
+
+
+def _described(found: Mapping[str, Any]) -> dict[str, Any]:
+    labels = {k: v for k, v in found["Config"]["Labels"].items() if k != OPERATION}
+    networks = found["NetworkSettings"]["Networks"]
+    return {
+        "state": found["State"]["Status"],
+        "image": found["Config"]["Image"],
+        "restart": found["HostConfig"]["RestartPolicy"]["Name"],
+        "labels": labels,
+        "networks": {name: one.get("IPAMConfig") for name, one in networks.items()},
+    }
