@@ -288,6 +288,21 @@ def test_an_upgrade_waits_until_every_unit_is_well_or_somebody_answers_for_it(
     assert site.data(*look, "--for", "doctor")["findings"][0]["outcome"] == "pass"
 
 
+def test_a_data_unit_removed_by_hand_is_started_where_it_was_with_its_data(
+    site: DepotSite, docker_client: Engine
+) -> None:
+    volume_file(docker_client, site).write_text("kept")
+    before = docker_client.containers({SITE: site.name})
+    (store,) = [name for name in before if "-store-" in name]
+    docker_client.remove(store)
+    assert f"container `{store}` of store is gone" in site("status")
+    ended = site.data("apply", "--yes")
+    assert outcome_of(ended["exit"], ended) == CASES["data-removed-by-hand"].outcome
+    assert docker_client.containers({SITE: site.name}) == before
+    assert volume_file(docker_client, site).read_text() == "kept"
+    assert site.data("status")["drift"] == []
+
+
 def test_a_report_of_a_real_operation_is_written(site: DepotSite, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     told = site.data("report", "last", "--html", page)
