@@ -6,7 +6,10 @@ An engine of the test's own; the command line is held still while that happens.
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +31,22 @@ HELD = At(
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
     """An engine of this module, in whose network namespace its tests are."""
-    with running_engine(tmp_path_factory.mktemp("engine"), number=78) as engine, engine.entered():
+    folder = tmp_path_factory.mktemp("engine")
+    disk = small_disk(folder / "data")
+    with disk, running_engine(folder, number=78) as engine, engine.entered():
         yield engine
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Have a file system of its own in a new folder."""
+    folder.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=900m", "tmpfs", folder)
+    subprocess.run(mount, check=True, timeout=30)
+    try:
+        yield
+    finally:
+        subprocess.run(("umount", "-l", folder), check=True, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +77,30 @@ def ended(running: Forked) -> Ended:
 
 def is_serving(opened: Opened, *versions: str) -> bool:
     return opened.site.ask() in versions
+
+
+def fill(path: Path) -> None:
+    """Write zeros until the disk has no room for any more."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(1 << 20)):
+            pass
+
+
+def test_a_disk_of_the_engine_that_is_full_stops_the_pull_and_nothing_else(
+    own: OwnEngine, opened: Opened
+) -> None:
+    before, filler = opened.stand(), own.folder / "data" / "filler"
+    pulls = At(
+        this=lambda e: (e.event, e.step) == ("intent", "pull-images"), act=lambda: fill(filler)
+    )
+    try:
+        end = opened.site.run(*UPGRADE, at=(pulls,))
+    finally:
+        filler.unlink(missing_ok=True)
+    outcome = json.loads(end.out)
+    assert outcome_of(end.status, outcome) == CASES["engine-disk-full"].outcome, end
+    assert "no space left on device" in outcome["cause"]["message"]
+    assert opened.stand() == before
 
 
 def test_an_engine_that_stops_in_a_roll_leaves_it_paused_and_resume_ends_it(

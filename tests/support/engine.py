@@ -140,7 +140,7 @@ class OwnEngine:
         """Let go of the namespaces that the engine keeps mounted below its folder."""
         places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for place in reversed(places):  # what was mounted last lies on top
-            if place.startswith((f"/run/{self.namespace}/", f"{self.folder}/")):
+            if place.startswith((f"/run/{self.namespace}/", f"{self.folder}/data/")):
                 with suppress(subprocess.CalledProcessError):  # it went with another
                     self._run("umount", "-l", place)
 
