@@ -83,7 +83,8 @@ class Place:
 class Filler:
     """Runs one backfill on one connection, from where it stopped.
 
-    `prologue` opens each transaction: lock timeout, fence. `tell` hears rows seen, rows in all
+    `prologue` opens each transaction: lock timeout, fence. `hold_back` waits before each batch
+    for whoever cannot keep up. `tell` hears rows seen, rows in all
     (the planner's estimate, 0 where it has none), rows changed. A crash leaves the cursor of the
     last whole batch.
     """
@@ -95,6 +96,7 @@ class Filler:
         revision: str,
         database: Connection,
         in_turn: InTurn,
+        hold_back: Callable[[], None],
         prologue: Callable[[Cursor], None],
         tell: Callable[[int, int, int], None],
     ) -> None:
@@ -102,6 +104,7 @@ class Filler:
         self._revision = revision
         self._database = database
         self._in_turn = in_turn
+        self._hold_back = hold_back
         self._prologue = prologue
         self._tell = tell
         self._size = FIRST_ROWS
@@ -118,6 +121,7 @@ class Filler:
         self._tell(place.seen, total, place.rows)
         while True:
             while not place.done:
+                self._hold_back()
                 place = self._in_turn(partial(self._batch, place))
                 self._tell(place.seen, total and max(total, place.seen), place.rows)
             left = self._count_left()

@@ -55,12 +55,7 @@ def make_fault(error: psycopg2.Error, place: str) -> Fault:
     if state in _KNOWN:
         return known_fault(state, place)
     if state is None or state.startswith("08") or state in LOST:
-        return Fault(
-            code="S1-D09",
-            message=f"{place}: the connection was lost",
-            hint="look at the server's log, then run `s1ctl resume`",
-            is_lost=True,
-        )
+        return lost(place)
     said = error.diag.message_primary or "no reason given"
     if state in UNEXPECTED:
         return Fault(
@@ -74,6 +69,16 @@ def make_fault(error: psycopg2.Error, place: str) -> Fault:
         code="S1-D30",
         message=f"{place}: refused with SQLSTATE `{state}`: {said}",
         hint="send this message to the vendor",
+    )
+
+
+def lost(place: str) -> Fault:
+    """Make the fault of a connection that went away in the middle."""
+    return Fault(
+        code="S1-D09",
+        message=f"{place}: the connection was lost",
+        hint="look at the server's log, then run `s1ctl resume`",
+        is_lost=True,
     )
 
 

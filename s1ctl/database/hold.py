@@ -20,6 +20,7 @@ from s1ctl.shape import Value
 from s1ctl.site.secrets import Secret
 
 LOCK_KEY = (0x5331, 0x63746C)  # "S1", "ctl"
+LOCK_LOST = "S1-D15"
 LOCK_APPLICATION = "s1ctl-lock"
 WORK_APPLICATION = "s1ctl-worker"
 HEARTBEAT_S = 2.0

@@ -46,7 +46,10 @@ class Request(Value):
 
 
 class Blocker(Value):
-    """A session that holds what a revision waits for; `age_ms` of its transaction, where known."""
+    """A session that holds what a revision waits for; `age_ms` of its transaction, where known.
+
+    A standby for which a backfill waits has no session here: `application` says how far behind.
+    """
 
     pid: int
     application: str
@@ -55,6 +58,8 @@ class Blocker(Value):
     age_ms: int | None
 
     def __str__(self) -> str:
+        if self.kind == "standby":
+            return f"standby {self.application}"
         name = self.application or self.kind
         age = "of unknown age" if self.age_ms is None else f"{self.age_ms / 1000:.1f} s old"
         return f"pid {self.pid} `{name}` of `{self.user}`, transaction {age}"

@@ -17,13 +17,14 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from s1ctl.database.applied import fetch_truth
 from s1ctl.database.backfill import Filler
-from s1ctl.database.faults import step_error
-from s1ctl.database.hold import WORK_APPLICATION, Tell, holding
+from s1ctl.database.faults import lost, step_error
+from s1ctl.database.hold import LOCK_LOST, WORK_APPLICATION, Tell, holding
 from s1ctl.database.lineage import Lineage
 from s1ctl.database.reach import connect, place
 from s1ctl.database.script import RevisionScript, read_script
 from s1ctl.database.state import check_order
 from s1ctl.database.stop import Stop, interrupted
+from s1ctl.database.throttle import Throttle
 from s1ctl.database.turns import Turns
 from s1ctl.database.wire import (
     Advanced,
@@ -34,7 +35,7 @@ from s1ctl.database.wire import (
     parse_request,
     write_line,
 )
-from s1ctl.errors import S1Error
+from s1ctl.errors import Inconclusive, InputOutputFailed, S1Error
 from s1ctl.shape import Value
 from s1ctl.site.secrets import Secret
 
@@ -52,10 +53,21 @@ def main() -> int:
     try:
         record = _carry_out(request, tell, stop)
     except S1Error as error:
-        tell(make_failed(stop.reason or error))
+        tell(make_failed(_reason(stop.reason or error, Secret(request.dsn))))
         return 1
     tell(Done(record=record))
     return 0
+
+
+def _reason(error: S1Error, dsn: Secret) -> S1Error:
+    """Tell a server that went away, with the lock and all, from a lock that alone was lost."""
+    if error.code != LOCK_LOST:
+        return error
+    try:
+        connect(dsn, application=WORK_APPLICATION).close()
+    except InputOutputFailed:
+        return lost(place(dsn)).error(Inconclusive)
+    return error
 
 
 def _make_teller() -> Tell:
@@ -109,7 +121,10 @@ def _carry_out(request: Request, tell: Tell, stop: Stop) -> RevisionRecord:
             database, hold, tell, stop, revision=request.revision,
             max_stall_s=request.max_stall_ms / 1000, max_wait_s=request.max_wait_ms / 1000,
         )  # fmt: skip
-        rows = _apply(request, script, database, turns, tell)
+        throttle = Throttle(
+            database, tell, stop, revision=request.revision, max_wait_s=request.max_wait_ms / 1000
+        )
+        rows = _apply(request, script, database, turns, throttle=throttle, tell=tell)
     return _make_record(
         request, script, rows=rows, tries=turns.tally.tries,
         held_ms=int(turns.tally.longest_s * 1000), total_ms=int((time.monotonic() - began) * 1000),
@@ -117,8 +132,9 @@ def _carry_out(request: Request, tell: Tell, stop: Stop) -> RevisionRecord:
 
 
 def _apply(
-    request: Request, script: RevisionScript, database: Connection, turns: Turns, tell: Tell
-) -> int:
+    request: Request, script: RevisionScript, database: Connection, turns: Turns, *,
+    throttle: Throttle, tell: Tell,
+) -> int:  # fmt: skip
     """Do what the revision's form asks, then stamp it; say how many rows a backfill changed."""
     lineage, rows = Lineage(database, request, script), 0
     if script.backfill is None and script.is_transactional:
@@ -129,7 +145,7 @@ def _apply(
     else:
         rows = Filler(
             script.backfill, revision=request.revision, database=database, in_turn=turns.run,
-            prologue=lineage.open_transaction, tell=_make_advance(tell),
+            hold_back=throttle.wait, prologue=lineage.open_transaction, tell=_make_advance(tell),
         ).run()  # fmt: skip
     turns.run(lineage.stamp)
     return rows
