@@ -48,7 +48,7 @@ def integration(session: nox.Session) -> None:
 @nox.session
 def cli(session: nox.Session) -> None:
     """Test every verb's status, stdout and stderr."""
-    run_tests(session, "cli", "tests/cli", "tests/test_schemas.py")
+    run_tests(session, "cli", "tests/cli", "tests/test_schemas.py", "tests/test_cases.py")
 
 
 @nox.session

@@ -21,10 +21,7 @@ NOBODY_NOTICES = (
     f"{SITE}::test_a_site_is_upgraded_and_goes_back_without_bundle_and_registry_and_nobody_notices"
 )
 CLAIMS = {
-    "at sites that have no network to the outside": (
-        NOBODY_NOTICES,
-        "tests/integration/test_oci_wire.py::test_proxies_of_the_environment_are_not_used",
-    ),
+    "at sites that have no network to the outside": (NOBODY_NOTICES,),
     "A vendor builds one **signed bundle**": (
         f"{VENDOR}::test_a_bundle_is_verified_by_root_and_fingerprint",
         "tests/unit/bundle/test_bundle_build.py::test_what_was_built_is_verified_by_the_root_of_its_vendor",
