@@ -1,4 +1,4 @@
-"""The table of what goes wrong is whole: each row has its test, its code, and its line in the docs."""
+"""The table of what goes wrong is whole: each row has its test, code and line in the docs."""
 
 import re
 from collections import Counter

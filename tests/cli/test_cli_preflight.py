@@ -14,8 +14,8 @@ from s1ctl.preflight import catalogue
 from s1ctl.preflight.check import Check
 from s1ctl.preflight.finding import Severity, failed
 from tests.support.bundles import CHANNEL, PRODUCT, make_parts, make_vendor, write_bundle
-from tests.support.ledgers import NOW
 from tests.support.cases import CASES, outcome_of, stand_of
+from tests.support.ledgers import NOW
 from tests.support.preflight import PretendedEngine
 
 VERSION = {"Version": "27.5.1", "ApiVersion": "1.47", "MinAPIVersion": "1.24"}

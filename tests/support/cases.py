@@ -1,4 +1,4 @@
-"""The table of what goes wrong, `tests/cases.yaml`: each row is provoked by the test that names it."""
+"""The table of what goes wrong, `tests/cases.yaml`: each row is provoked by a test naming it."""
 
 import hashlib
 import sqlite3
