@@ -20,7 +20,14 @@ Area = Literal[
     "files", "bundles", "registry", "engine", "database", "operator", "secrets", "preflight"
 ]
 Untouched = Literal[
-    "site file", "ledger", "release store", "registry", "containers", "database", "files", "requests"
+    "site file",
+    "ledger",
+    "release store",
+    "registry",
+    "containers",
+    "database",
+    "files",
+    "requests",
 ]
 TITLES: Mapping[Area, str] = {
     "files": "Files that do not parse",
@@ -32,6 +39,10 @@ TITLES: Mapping[Area, str] = {
     "secrets": "Secrets",
     "preflight": "Checks of the site",
 }
+_HEAD = (
+    "Each row is provoked by a test, with real parts. *Untouched* is what that test compared"
+    " before and after. `s1ctl explain CODE` says more, offline."
+)
 _PASSING = ("ledger.db-shm", "ledger.db-wal", "s1ctl.log")
 
 
@@ -106,8 +117,7 @@ def page() -> str:
     parts = [
         "# What goes wrong, and what s1ctl does",
         "",
-        "Each row is provoked by a test, with real parts. *Untouched* is what that test compared"
-        " before and after. `s1ctl explain CODE` says more, offline.",
+        _HEAD,
         "This page is written from `tests/cases.yaml` by `python -m tests.support.cases`.",
     ]
     for area, title in TITLES.items():
@@ -120,7 +130,7 @@ def page() -> str:
 
 def _row(case: Case, entries: Mapping[str, Mapping[str, str]]) -> str:
     said = f"`{case.code}` {entries[case.code]['title']}" if case.code else "goes on"
-    cells = (case.situation, str(case.exit), said, ", ".join(case.unchanged) or "–")
+    cells = (case.situation, str(case.exit), said, ", ".join(case.unchanged) or "-")
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
