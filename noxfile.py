@@ -10,6 +10,7 @@ nox.options.sessions = ["lint", "types", "unit", "attacks", "wheel", "cli", "int
 
 RESULTS = Path("dist/test").absolute()
 INSTALLED = RESULTS / "installed"
+SIDE_BY_SIDE = ("-n3", "--dist=loadfile")
 
 
 @nox.session
@@ -36,13 +37,13 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def attacks(session: nox.Session) -> None:
     """Refuse what must be refused, and end the same wherever a run is killed."""
-    run_tests(session, "attacks", "tests/attacks", "tests/crash")
+    run_tests(session, "attacks", "-n2", "tests/attacks", "tests/crash")
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """Test against a real engine, registry and PostgreSQL."""
-    run_tests(session, "integration", "tests/integration")
+    run_tests(session, "integration", *SIDE_BY_SIDE, "tests/integration")
 
 
 @nox.session
@@ -62,16 +63,16 @@ def e2e(session: nox.Session) -> None:
     """Install the wheel beside the libraries of this environment, and run it as a subprocess."""
     install_wheel(session)
     session.env["S1CTL_INSTALLED"] = str(INSTALLED / "bin" / "s1ctl")
-    run_tests(session, "e2e", "tests/e2e")
+    run_tests(session, "e2e", *SIDE_BY_SIDE, "tests/e2e")
 
 
-def run_tests(session: nox.Session, name: str, *paths: str) -> None:
+def run_tests(session: nox.Session, name: str, *words: str) -> None:
     """Run pytest; its result goes to `dist/test/NAME.xml`, and no test at all is no failure."""
     session.run(
         sys.executable,
         *("-m", "pytest", "-q", "-o", "faulthandler_timeout=300"),
         f"--junitxml={RESULTS / name}.xml",
-        *paths,
+        *words,
         *session.posargs,
         success_codes=[0, 5],
     )

@@ -22,6 +22,7 @@ from tests.support.registry import PASSWORD, USER, RegistryServer, free_port
 from tests.support.require import ENGINE, need
 from tests.support.schemas import heard, heard_events
 from tests.support.shop import write_shop
+from tests.support.subnets import take_subnet
 
 PROGRAM = os.environ.get("S1CTL_INSTALLED") or str(Path(sys.executable).with_name("s1ctl"))
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -157,7 +158,7 @@ def site(
     vendor: Vendor, registry: RegistryServer, site_name: str, tmp_path: Path
 ) -> Iterator[Site]:
     """Yield a site with 1.0.0 installed and every other release loaded."""
-    with install(vendor, registry, site_name, tmp_path, network="10.213.9.0/24") as site:
+    with install(vendor, registry, site_name, tmp_path, network=take_subnet(site_name)) as site:
         yield site
 
 
@@ -186,7 +187,7 @@ def ledgerly_site(vendor: Vendor, folder: Path, version: str) -> Iterator[Site]:
         try:
             with install(
                 vendor, registry, name, folder,
-                network="10.213.10.0/24", more=more, version=version,
+                network=take_subnet(name), more=more, version=version,
             ) as site:  # fmt: skip
                 yield site
         finally:

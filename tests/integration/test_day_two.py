@@ -15,9 +15,9 @@ from tests.support.cases import CASES, outcome_of, stand_of
 from tests.support.daytwo import VERSIONS, Depot, DepotSite, make_depot_site, write_depot
 from tests.support.registry import RegistryServer
 from tests.support.require import need
+from tests.support.subnets import take_subnet
 
 pytestmark = pytest.mark.integration
-NETWORK = "10.213.44.0/24"
 
 
 def run(*words: object) -> tuple[int, str, str]:
@@ -40,7 +40,7 @@ def site(depot: Depot, plain_registry: RegistryServer, site_name: str, tmp_path:
         tmp_path,
         name=site_name,
         url=plain_registry.url,
-        network=NETWORK,
+        network=take_subnet(site_name),
         run=run,
         depot=depot,
     )

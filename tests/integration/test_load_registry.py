@@ -296,8 +296,10 @@ def test_an_interrupted_load_leaves_nothing_half_written(
         assert not store.has(stand.bundle.release.digest)
         there = plain_registry.blobs()
         report = load(stand.bundle, plain_registry.connect(), store)
+    # A blob whose last byte had gone out may have been stored after we looked.
     lacked = stand.in_registry.keys() - there.keys()
-    assert report.bytes_sent == sum(stand.in_registry[digest] for digest in lacked)
+    assert report.bytes_sent <= sum(stand.in_registry[digest] for digest in lacked)
+    assert stand.in_registry.items() <= plain_registry.blobs().items()
 
 
 class Failing:

@@ -32,6 +32,7 @@ from tests.support.images import make_image, make_layer, push_image
 from tests.support.openloop_platform import REPOSITORY, make_site, place, release_of
 from tests.support.registry import RegistryServer
 from tests.support.rich import RICH
+from tests.support.subnets import take_subnet
 
 pytestmark = pytest.mark.integration
 
@@ -58,7 +59,7 @@ class Shop:
         layers = [foreign_base(), make_layer({"/srv/store.sh": (HERE / "store.sh").read_bytes()})]
         image = make_image(layers, command=["node"], environment=ENVIRONMENT)
         push_image(registry.url, REPOSITORY, image)
-        subnet = f"10.214.{os.getpid() % 256}.0/24"
+        subnet = take_subnet(name)
         self.site = make_site(
             name, subnet=subnet, registry_url=registry.url, socket=engine.socket, state=state
         )

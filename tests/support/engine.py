@@ -16,6 +16,7 @@ import pytest
 from s1ctl.targets.docker_container import SITE
 from s1ctl.targets.docker_engine import Engine, connect_engine
 from tests.support.require import ENGINE, need
+from tests.support.subnets import free_subnet
 
 START_S = 60
 CLONE_NEWNET = 0x40000000
@@ -48,6 +49,7 @@ def remove_site(engine: Engine, site: str) -> None:
         engine.remove_network(network)
     for volume in engine.volumes(label):
         engine.remove_volume(volume)
+    free_subnet(site)
 
 
 class OwnEngine:

@@ -13,6 +13,7 @@ from tests.support.images import (
     gzip_layer,
     make_image,
     make_layer,
+    one_at_a_time,
     write_layout,
 )
 from tests.support.require import need
@@ -67,17 +68,17 @@ def _image(*layers: Layer) -> Image:
 def foreign_base() -> Layer:
     """Say the layer below all images; made once, and kept in the cache."""
     packed, note = CACHE / "foreign.tar.gz", CACHE / "foreign.diff-id"
-    if not (packed.exists() and note.exists()):
-        layer = gzip_layer(_debian(CACHE / "foreign.part.tar").read_bytes(), level=3)
-        (CACHE / "foreign.part.tar").unlink()
-        packed.write_bytes(layer.raw)
-        note.write_text(layer.diff_id)
+    with one_at_a_time():
+        if not (packed.exists() and note.exists()):
+            layer = gzip_layer(_debian(CACHE / "foreign.part.tar").read_bytes(), level=3)
+            (CACHE / "foreign.part.tar").unlink()
+            packed.write_bytes(layer.raw)
+            note.write_text(layer.diff_id)
     return Layer(raw=packed.read_bytes(), diff_id=note.read_text())
 
 
 def _debian(tar: Path) -> Path:
     need("mmdebstrap")
-    CACHE.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [
             "mmdebstrap", "--variant=minbase", f"--include={PACKAGES}",

@@ -1,6 +1,7 @@
 """Images made in pure Python: a base of Debian made once, layers of ours, pushed or laid out."""
 
 import base64
+import fcntl
 import gzip
 import hashlib
 import io
@@ -9,7 +10,8 @@ import subprocess
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,13 +133,23 @@ def push_image(
         raise RuntimeError(f"the registry answered {status} to a manifest")
 
 
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait while another process fills the cache."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def base_layer() -> Layer:
     """Say the base of the tests' platform: Debian with a small Python and nginx; made once."""
     packed, note = CACHE / "base.tar.gz", CACHE / "base.diff-id"
-    if not (packed.exists() and note.exists()):
-        layer = gzip_layer(_base_tar().read_bytes(), level=3)
-        packed.write_bytes(layer.raw)
-        note.write_text(layer.diff_id)
+    with one_at_a_time():
+        if not (packed.exists() and note.exists()):
+            layer = gzip_layer(_base_tar().read_bytes(), level=3)
+            packed.write_bytes(layer.raw)
+            note.write_text(layer.diff_id)
     return Layer(raw=packed.read_bytes(), diff_id=note.read_text())
 
 
@@ -145,7 +157,6 @@ def _base_tar() -> Path:
     tar = CACHE / "base.tar"
     if not tar.exists():
         need("mmdebstrap")
-        CACHE.mkdir(parents=True, exist_ok=True)
         beside = CACHE / "base.part.tar"
         subprocess.run(
             [

@@ -3,7 +3,6 @@
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from zlib import crc32
 
 from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
@@ -23,6 +22,7 @@ from s1ctl.targets.probe import OpenLoop, probe_url
 from s1ctl.targets.settings import UnitSettings
 from tests.support.images import Image, base_layer, make_image, make_layer, push_image
 from tests.support.registry import RegistryServer, free_port
+from tests.support.subnets import take_subnet
 
 SETTINGS = UnitSettings(secrets={"token": Secret("canary")})
 APP = (Path(__file__).parent / "platform" / "app.py").read_bytes()
@@ -207,7 +207,7 @@ class World:
         registry: RegistryServer,
         state: Path,
     ) -> None:
-        subnet = f"10.213.{crc32(name.encode()) % 256}.0/24"
+        subnet = take_subnet(name)
         self.image = push_platform(registry.url)
         self.reference = f"{registry.host}/{REPOSITORY}@{self.image.digest}"
         self.port = free_port()

@@ -1,5 +1,6 @@
 """The kernel's switch is on while an edge is replaced, and as before afterwards."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,23 @@ def test_a_kernel_without_the_switch_is_left_as_it_is(tmp_path: Path) -> None:
     with handing_over(tmp_path / "missing") as is_on:
         assert not is_on
     assert not (tmp_path / "missing").exists()
+
+
+def test_two_sites_of_one_host_wait_for_each_other(tmp_path: Path) -> None:
+    switch = tmp_path / "tcp_migrate_req"
+    switch.write_text("0\n")
+    order: list[str] = []
+
+    def second() -> None:
+        with handing_over(switch):
+            order.append(f"second sees {switch.read_text().strip()}")
+
+    other = threading.Thread(target=second)
+    with handing_over(switch):
+        other.start()
+        order.append("first")
+        other.join(0.1)
+        assert other.is_alive()
+    other.join(10)
+    assert order == ["first", "second sees 1"]
+    assert switch.read_text() == "0\n"
