@@ -31,7 +31,7 @@ from tests.support.registry import RegistryServer, free_port
 from tests.support.require import ENGINE, need
 
 pytestmark = pytest.mark.integration
-NETWORK = "10.213.73.0/24"
+NETWORK = "10.214.73.0/24"
 REGISTRY, WRONG = "canary/reg:istry@1", "canary-wrong-registry"
 URL, WRONG_URL = "canary/db:p@ss w", "canary-wrong-db-word"
 IN_SITE_FILE = "canary-in-the-site-file"

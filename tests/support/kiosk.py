@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
-from zlib import crc32
 
 import pytest
 
@@ -28,6 +27,7 @@ from tests.support.postgres import Database, Server
 from tests.support.registry import RegistryServer, free_port
 from tests.support.require import ENGINE, need
 from tests.support.shop import APP, COMPOSE
+from tests.support.subnets import take_subnet
 
 FIRST, SECOND = "1.0.0", "1.1.0"
 ENDS, HUNGRY, UNLOADED = "1.2.0", "1.3.0", "1.9.0"
@@ -326,7 +326,7 @@ def opened_kiosk(
             kiosk,
             name=name,
             url=registry.url,
-            network=f"10.213.{crc32(name.encode()) % 256}.0/24",
+            network=take_subnet(name),
             socket=socket,
             database=database.dsn().reveal() if database else "",
         )

@@ -160,7 +160,8 @@ def test_an_applied_text_that_has_changed_is_refused() -> None:
     [
         ("28P01", "S1-D02"), ("28000", "S1-D02"), ("3D000", "S1-D03"), ("25006", "S1-D04"),
         ("53100", "S1-D05"), ("42501", "S1-D06"), ("55P03", "S1-D07"), ("53300", "S1-D08"),
-        ("57P03", "S1-D01"), ("42703", "S1-D19"), ("42P07", "S1-D19"), ("22012", "S1-D30"), ("XX000", "S1-D30"),
+        ("57P03", "S1-D01"), ("42703", "S1-D19"), ("42P07", "S1-D19"), ("22012", "S1-D30"),
+        ("XX000", "S1-D30"),
     ],
 )  # fmt: skip
 def test_a_refusal_is_known_by_its_sqlstate(state: str, code: str) -> None:
