@@ -11,4 +11,5 @@ pytest_plugins = [
     "tests.support.registry",
     "tests.support.consoles",
     "tests.support.kiosk",
+    "tests.support.loads",
 ]

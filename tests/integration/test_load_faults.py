@@ -23,18 +23,13 @@ from tests.support.faulty_registry import (
     always,
     times,
 )
-from tests.support.loads import Cargo, LoadSite, Said, make_cargo
+from tests.support.loads import Cargo, LoadSite, Said
 from tests.support.registry import IMPATIENT, PASSWORD, USER, RegistryServer
 from tests.support.require import need
 
 pytestmark = pytest.mark.integration
 OTHER = str(Digest.of(b"other"))
 SHORT = Deadlines(connect_s=2, progress_s=0.3, commit_s=5)
-
-
-@pytest.fixture(scope="module")
-def cargo(tmp_path_factory: pytest.TempPathFactory) -> Cargo:
-    return make_cargo(tmp_path_factory.mktemp("vendor"))
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from s1ctl.preflight import registry as checks
 from s1ctl.site.config import RegistryAccess
 from tests.support.cases import CASES
 from tests.support.connect_proxy import ConnectProxy
-from tests.support.loads import Cargo, LoadSite, make_cargo, s1ctl
+from tests.support.loads import Cargo, LoadSite, s1ctl
 from tests.support.registry import (
     IMPATIENT,
     PASSWORD,
@@ -27,11 +27,6 @@ pytestmark = pytest.mark.integration
 NAME = "registry.acme.test"
 SECRET = "canary-8c11-of-the-proxy"
 IN = {"user": USER, "password": "env:REGISTRY_PASSWORD"}
-
-
-@pytest.fixture(scope="module")
-def cargo(tmp_path_factory: pytest.TempPathFactory) -> Cargo:
-    return make_cargo(tmp_path_factory.mktemp("vendor"))
 
 
 @pytest.fixture(autouse=True)

@@ -36,11 +36,6 @@ pytestmark = pytest.mark.integration
 IN = {"user": USER, "password": "env:REGISTRY_PASSWORD"}
 
 
-@pytest.fixture(scope="module")
-def cargo(tmp_path_factory: pytest.TempPathFactory) -> Cargo:
-    return make_cargo(tmp_path_factory.mktemp("vendor"))
-
-
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("s1ctl.oci.registry.Patience", lambda: IMPATIENT)

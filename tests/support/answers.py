@@ -4,8 +4,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Self
+
+from tests.support.local_server import LocalServer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,26 +33,13 @@ class Told:
     raw: bytes | None = None
 
 
-class AnswerServer:
+class AnswerServer(LocalServer):
     """Answers each request with what `answer` makes of it."""
 
     def __init__(self, answer: Callable[[Asked], Told]) -> None:
         self.asked: list[Asked] = []
         self._answer = answer
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"http://{self.host}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def told(self, asked: Asked) -> Told:
         """Remember a request and say what to answer."""
@@ -62,51 +51,41 @@ class AnswerServer:
         return [asked for asked in self.asked if asked.method == method]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+class _Handler(BaseHTTPRequestHandler):
+    owner: AnswerServer
+    protocol_version = "HTTP/1.1"
+    timeout = 20
 
-    def handle_error(self, *_: Any) -> None:
-        """Say nothing about clients that went away."""
+    def handle_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        told = self.owner.told(
+            Asked(method=self.command, path=self.path, headers=headers, body=body)
+        )
+        if told.raw is not None:
+            self.wfile.write(told.raw)
+            self.close_connection = True
+            return
+        self.send_response(told.status)
+        for name, value in told.headers.items():
+            self.send_header(name, value)
+        self._send_body(told.body)
 
-
-def _handler(server: AnswerServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 20
-
-        def handle_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            told = server.told(
-                Asked(method=self.command, path=self.path, headers=headers, body=body)
-            )
-            if told.raw is not None:
-                self.wfile.write(told.raw)
-                self.close_connection = True
-                return
-            self.send_response(told.status)
-            for name, value in told.headers.items():
-                self.send_header(name, value)
-            self._send_body(told.body)
-
-        def _send_body(self, body: bytes | Iterator[bytes]) -> None:
-            if isinstance(body, bytes):
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body if self.command != "HEAD" else b"")
-                return
-            self.send_header("Connection", "close")
+    def _send_body(self, body: bytes | Iterator[bytes]) -> None:
+        if isinstance(body, bytes):
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            for chunk in body:
-                self.wfile.write(chunk)
+            self.wfile.write(body if self.command != "HEAD" else b"")
+            return
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for chunk in body:
+            self.wfile.write(chunk)
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def log_message(self, *_: object) -> None:
+        pass
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
-
-    return Handler
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
 
 
 class SilentServer:

@@ -3,12 +3,12 @@
 import http.client
 import select
 import socket
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from tests.support.local_server import LocalServer
 
 CHUNK_BYTES = 1 << 16
 
@@ -23,7 +23,7 @@ class Led:
     status: int
 
 
-class ConnectProxy:
+class ConnectProxy(LocalServer):
     """Leads to the places of `hosts`, `HOST:PORT` each, wherever these names really are.
 
     To others it answers 403. With `authorization` it asks for that. `led` remembers.
@@ -33,39 +33,18 @@ class ConnectProxy:
         self.hosts = dict(hosts)
         self.authorization = authorization
         self.led: list[Led] = []
-        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"http://{self.host}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, *_: Any) -> None:
-        """Say nothing about clients that went away."""
+        super().__init__(_Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    proxy: ConnectProxy
+    owner: ConnectProxy
     protocol_version = "HTTP/1.1"
     timeout = 20
 
     def do_CONNECT(self) -> None:
         if not self._is_let_in(self.path):
             return
-        host, _, port = self.proxy.hosts[self.path].rpartition(":")
+        host, _, port = self.owner.hosts[self.path].rpartition(":")
         with socket.create_connection((host, int(port)), timeout=20) as far:
             self.send_response(200)
             self.end_headers()
@@ -78,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if not self._is_let_in(parts.netloc):
             return
-        asked = http.client.HTTPConnection(self.proxy.hosts[parts.netloc], timeout=20)
+        asked = http.client.HTTPConnection(self.owner.hosts[parts.netloc], timeout=20)
         headers = {k: v for k, v in self.headers.items() if k != "Proxy-Authorization"}
         query = f"?{parts.query}" if parts.query else ""
         asked.request(self.command, parts.path + query, body=body, headers=headers)
@@ -93,10 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_let_in(self, place: str) -> bool:
         given = self.headers.get("Proxy-Authorization")
-        status = 200 if place in self.proxy.hosts else 403
-        if self.proxy.authorization and given != self.proxy.authorization:
+        status = 200 if place in self.owner.hosts else 403
+        if self.owner.authorization and given != self.owner.authorization:
             status = 407
-        self.proxy.led.append(
+        self.owner.led.append(
             Led(method=self.command, place=place, authorization=given, status=status)
         )
         if status != 200:

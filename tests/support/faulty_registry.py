@@ -4,14 +4,13 @@ import http.client
 import os
 import socket
 import struct
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.local_server import LocalServer
 from tests.support.registry import RegistryServer
 
 CHUNK_BYTES = 1 << 14
@@ -113,7 +112,7 @@ def always(when: Callable[[Exchange], bool], fault: Fault) -> Choose:
     return lambda exchange: fault if when(exchange) else None
 
 
-class FaultyRegistry:
+class FaultyRegistry(LocalServer):
     """Hands requests on to the registry `behind`, but for those that `fault` picks.
 
     Everything else is the registry's own. `exchanges` remembers every request. What it `lends` are
@@ -125,20 +124,7 @@ class FaultyRegistry:
         self.fault: Choose = no_fault
         self.lends: Mapping[str, str] = {}
         self.exchanges: list[Exchange] = []
-        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"http://{self.host}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def sent(self) -> dict[str, list[int]]:
         """List how many bytes of each blob came, one number for each try that was ended.
@@ -159,24 +145,16 @@ class FaultyRegistry:
         return [exchange for exchange in self.exchanges if exchange.writes]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, *_: Any) -> None:
-        """Say nothing about clients that went away."""
-
-
 class _Handler(BaseHTTPRequestHandler):
-    proxy: FaultyRegistry
+    owner: FaultyRegistry
     protocol_version = "HTTP/1.1"
     timeout = 20
 
     def handle_any(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         exchange = Exchange(method=self.command, path=self.path, headers=headers)
-        self.proxy.exchanges.append(exchange)
-        fault = self.proxy.fault(exchange)
+        self.owner.exchanges.append(exchange)
+        fault = self.owner.fault(exchange)
         if isinstance(fault, Answer):
             for _ in self._body(exchange):
                 pass
@@ -204,13 +182,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hand_on(self, exchange: Exchange, until: int | None = None) -> Reply | None:
         """Ask the registry; None where it does not answer, or is not to."""
-        asked = http.client.HTTPConnection(self.proxy.behind.host, timeout=20)
+        asked = http.client.HTTPConnection(self.owner.behind.host, timeout=20)
         try:
             asked.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
                 if name.lower() not in _HOP_BY_HOP:
                     asked.putheader(name, value)
-            for name, value in self.proxy.lends.items():
+            for name, value in self.owner.lends.items():
                 asked.putheader(name, value)
             asked.endheaders()
             for chunk in self._body(exchange, until):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from s1ctl.cli.main import main
 from s1ctl.ledger.ledger import open_ledger
 from s1ctl.ledger.store import ReleaseStore
@@ -85,6 +87,12 @@ class Cargo:
     def largest(self) -> str:
         """The blob that is sent first."""
         return min(self.blobs, key=lambda digest: (-self.blobs[digest], digest))
+
+
+@pytest.fixture(scope="session")
+def cargo(tmp_path_factory: pytest.TempPathFactory) -> Cargo:
+    """Say the bundle that tests of loading load."""
+    return make_cargo(tmp_path_factory.mktemp("cargo"))
 
 
 def make_cargo(folder: Path, *, vendor: Vendor | None = None, **parts: Any) -> Cargo:
