@@ -16,7 +16,8 @@ from s1ctl.ledger.ledger import open_ledger
 from s1ctl.trust.root import Trust, chain_json
 from tests.support.answers import AnswerServer, Asked, Told
 from tests.support.attacks import PARTS, VENDOR, Suspect, find_attacks, good, spoil, told
-from tests.support.cases import CASES, outcome_of, stand_of
+from tests.support.cases import CASES, outcome_of, stand_of, words_of
+from tests.support.schemas import heard
 
 ATTACKS = find_attacks()
 WHILE_SENDING = {"layer_changed"}  # the bytes of layers are hashed while they are sent
@@ -117,8 +118,10 @@ def run(command, monkeypatch, capsys) -> Callable[..., tuple[int, dict, str]]:
 
     def run(site: Path, *words: object) -> tuple[int, dict, str]:
         monkeypatch.setenv("S1CTL_SITE", str(site / "site.yaml"))
-        status = main([*map(str, words), "--output", "json"])
+        line = [*map(str, words), "--output", "json"]
+        status = main(line)
         out, err = capsys.readouterr()
+        assert heard(line, out) == ""
         return status, json.loads(out), err
 
     return run
@@ -129,6 +132,8 @@ def test_it_has_no_effect_at_a_site(case, tmp_path, site_of, registry, run) -> N
     suspect = case.make(tmp_path)
     site = site_of(suspect.trust)
     before, files = stand_of(site), sorted(tmp_path.rglob("*"))
+    first = {**words_of(site / "state"), "requests": []}
+    requests: list[Asked] = []
     for verb in (("bundle", "verify"), ("load",)):
         registry.asked.clear()
         status, document, err = run(site, *verb, suspect.path)
@@ -139,10 +144,13 @@ def test_it_has_no_effect_at_a_site(case, tmp_path, site_of, registry, run) -> N
         assert err.replace("\n", "").isprintable()
         assert case.name in WHILE_SENDING or registry.asked == []
         assert not [asked for asked in registry.asked if puts_manifest(asked)]
+        requests += registry.asked
     assert stand_of(site) == before
     assert sorted(tmp_path.rglob("*")) == files
     row = ROWS.get(case.name)
-    assert row is None or row.outcome == (case.expected.exit, case.expected.code)
+    if row is not None:
+        assert row.outcome == (case.expected.exit, case.expected.code)
+        row.prove(first, {**words_of(site / "state"), "requests": requests})
 
 
 def puts_manifest(asked: Asked) -> bool:

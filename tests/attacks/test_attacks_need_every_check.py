@@ -11,6 +11,7 @@ from tests.support.checks import Check, ends_of, find_checks, taken_away
 
 VENDOR_SIDE = "the vendor's side: no bundle is read there"
 FOLDER = "the vendor's folder of migrations, not a bundle"
+PATHS = "a path over releases that were loaded: no bundle is read there"
 STORE = "blobs of the release store, after the bundle was read"
 NOT_REACHED: Mapping[str, str] = {
     "canonical._check_plain": VENDOR_SIDE,
@@ -26,6 +27,13 @@ NOT_REACHED: Mapping[str, str] = {
     "bundle.archive.write_archive S1-I02": VENDOR_SIDE,
     "bundle.archive._checked S1-C04": VENDOR_SIDE,
     "bundle.archive.pad_header S1-F30": VENDOR_SIDE,
+    "strict_yaml.Document.check_keys": "the recipe, not a bundle",
+    "strict_yaml.Document.parse #2": "`find_faults` tells all that a Compose file's types refuse",
+    "strict_yaml.parse_yaml S1-U01": "the release's list has capped the Compose file at 1 MiB",
+    "release.graph.choose_path": PATHS,
+    "release.graph._Chart.__init__": PATHS,
+    "release.graph._Chart.way": PATHS,
+    "release.manifest._find": "a unit or image of a release that was read, asked by its name",
     "bundle.revisions._read": FOLDER,
     "bundle.revisions._read S1-C60": FOLDER,
     "bundle.revisions._order S1-C62": FOLDER,

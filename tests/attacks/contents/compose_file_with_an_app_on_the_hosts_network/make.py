@@ -1,0 +1,8 @@
+from pathlib import Path
+
+from tests.support.attacks import Suspect, compose, good
+
+
+def make(folder: Path) -> Suspect:
+    parts = compose("    image: console\n", "    image: console\n    network_mode: host\n")
+    return Suspect(good(folder, parts))

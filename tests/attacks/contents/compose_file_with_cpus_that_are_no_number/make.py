@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from tests.support.attacks import Suspect, compose, good
+
+
+def make(folder: Path) -> Suspect:
+    parts = compose(
+        "    image: console\n",
+        "    image: console\n    deploy: {resources: {limits: {cpus: half}}}\n",
+    )
+    return Suspect(good(folder, parts))

@@ -1,0 +1,10 @@
+from pathlib import Path
+
+from tests.support.attacks import Suspect, compose, good
+
+
+def make(folder: Path) -> Suspect:
+    parts = compose(
+        "    image: console\n", "    image: console\n    networks: [default, default]\n"
+    )
+    return Suspect(good(folder, parts))
