@@ -7,23 +7,23 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from s1ctl.cli import outcome as words
+from s1ctl.operation.execute import numbered
 from s1ctl.operation.operate import apply_plan, resume, take_back
 from s1ctl.operation.outcome import Outcome
 from s1ctl.plan.plan import Plan
 from tests.support.plans import install_first, upgrade
+from tests.support.turns import TURNS, install_middle
 from tests.support.worlds import Mortal, World, make_world
 
 IMPATIENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@pytest.fixture
-def plan() -> Plan:
-    return upgrade()
+PLANS = {"upgrade": upgrade, **TURNS}
 
 
-def new_world(folder: Path) -> World:
+def new_world(folder: Path, plan: Plan) -> World:
     world = make_world(folder)
-    install_first(world.ledger)
+    (install_first if plan == upgrade() else install_middle)(world.ledger)
     return world
 
 
@@ -45,21 +45,35 @@ def stand(world: World) -> object:
     return world.effects, installed and (installed.digest, installed.settings, installed.point)
 
 
-def test_interrupted_at_every_moment_it_says_both_ways_on_and_each_is_gone(plan: Plan) -> None:
-    """One signal in turn, then resumed; at every other moment all of them, then taken back."""
+def step_of(world: World) -> int:
+    """Say which step was the last to be begun."""
+    operation = world.ledger.operations.unfinished()
+    assert operation is not None
+    entries = world.ledger.operations.entries(operation.id)
+    return max(int(entry.step["number"]) for entry in entries)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_interrupted_at_every_moment_it_says_both_ways_on_and_each_is_gone(name: str) -> None:
+    """One signal in turn, then resumed; at every other moment all of them, then taken back.
+
+    Of the longer plans every third moment is tried: each step still has two.
+    """
+    plan, stride, reached = PLANS[name](), 1 if name == "upgrade" else 3, {0}
     memory = Path("/dev/shm")
     with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        undisturbed, before = (new_world(Path(folder) / n) for n in ("all", "none"))
+        undisturbed, before = (new_world(Path(folder) / n, plan) for n in ("all", "none"))
         assert run(undisturbed, plan).state == "done"
         pauses = 0
-        for at in range(1, undisturbed.mortal.passed + 1):
-            world = new_world(Path(folder) / str(at))
+        for at in range(1, undisturbed.mortal.passed + 1, stride):
+            world = new_world(Path(folder) / str(at), plan)
             outcome = interrupted(world, plan, at, *(IMPATIENT if at % 2 else (IMPATIENT[at % 3],)))
             assert world.ledger.operations.verify_chain() is None
             if outcome.state == "done":  # it came when nothing was left to be done
                 assert stand(world) == stand(undisturbed)
                 continue
             pauses += 1
+            reached.add(step_of(world))
             assert_both_ways_are_said(outcome)
             operation = world.ledger.operations.unfinished()
             assert operation is not None
@@ -71,7 +85,8 @@ def test_interrupted_at_every_moment_it_says_both_ways_on_and_each_is_gone(plan:
             else:
                 resume(world.context(), operation, actions=world.action)
                 assert stand(world) == stand(undisturbed), f"resumed at {at}"
-        assert pauses >= 3 * len(plan.hops[0].steps)
+        assert pauses >= 3 * sum(len(hop.steps) for hop in plan.hops) // stride
+        assert reached == set(range(len(numbered(plan)) + 1))
 
 
 def assert_both_ways_are_said(outcome: Outcome) -> None:
@@ -83,9 +98,10 @@ def assert_both_ways_are_said(outcome: Outcome) -> None:
 
 
 def test_interrupted_while_it_is_taken_back_it_is_still_taken_back_by_resume(
-    plan: Plan, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    world = new_world(tmp_path)
+    plan = upgrade()
+    world = new_world(tmp_path, plan)
     first = interrupted(world, plan, 45, signal.SIGINT)
     assert first.state == "paused"
     operation = world.ledger.operations.unfinished()
