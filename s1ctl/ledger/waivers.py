@@ -18,7 +18,8 @@ Time = Annotated[datetime, Meta(tz=True)]
 class Waiver(Value):
     """Why a check that did not pass does not stop a release here; `observed` is what it saw.
 
-    `outcome` is the worst that it covers.
+    `outcome` is the worst that it covers, `about` names what was not as wanted (empty in waivers
+    of an older s1ctl: the text of `observed` stands for it).
     """
 
     check: str
@@ -30,6 +31,7 @@ class Waiver(Value):
     who: str
     host: str
     at: Time
+    about: tuple[str, ...] = ()
 
 
 class Waivers:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from s1ctl.ledger.waivers import Waiver
 from s1ctl.operation.context import Context
-from s1ctl.preflight.finding import Finding
+from s1ctl.preflight.finding import Finding, names_of
 from s1ctl.preflight.needs import Needs
 from s1ctl.preflight.waiving import WORSE
 
@@ -26,6 +26,7 @@ def waive(
             who=context.holder.who,
             host=context.holder.host,
             at=context.now(),
+            about=names_of(finding.observed),
         )
         for finding in findings
         if finding.id in reasons and finding.outcome in WORSE

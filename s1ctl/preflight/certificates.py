@@ -13,7 +13,15 @@ from s1ctl.errors import S1Error
 from s1ctl.oci.proxy import Proxy
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
-from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed, skipped
+from s1ctl.preflight.finding import (
+    Fix,
+    Judgement,
+    Required,
+    failed,
+    passed,
+    skipped,
+    worst_of,
+)
 from s1ctl.preflight.needs import Needs
 from s1ctl.preflight.registry import STAGED
 from s1ctl.site.config import RegistryAccess
@@ -129,16 +137,23 @@ def judge_expiry(values: Values, needs: Needs) -> Judgement:
 
 
 def _judge(shown: list[tuple[str, Shown]], at: datetime, unseen: str) -> Judgement:
-    for where, one in shown:
-        if datetime.fromisoformat(one["from"]) > at:
-            return _refused(f"{_named(where, one)} is not valid before {_day(one['from'])}", one)
-    where, first = min(shown, key=lambda pair: datetime.fromisoformat(pair[1]["until"]))
-    left = datetime.fromisoformat(first["until"]) - at
+    early = [
+        _refused(f"{_named(where, one)} is not valid before {_day(one['from'])}", one)
+        for where, one in shown
+        if datetime.fromisoformat(one["from"]) > at
+    ]
+    shown.sort(key=lambda pair: datetime.fromisoformat(pair[1]["until"]))
+    ends = [_judge_end(where, one, at, unseen) for where, one in shown]
+    return worst_of((*early, *(one for one in ends if one.outcome != "pass"))) or ends[0]
+
+
+def _judge_end(where: str, one: Shown, at: datetime, unseen: str) -> Judgement:
+    left = datetime.fromisoformat(one["until"]) - at
     is_over = left <= timedelta()
-    text = f"{_named(where, first)} {'ended' if is_over else 'ends'} on {_day(first['until'])}"
-    text = f"{text}, {_days(left)}{unseen}"
+    said = f"{_named(where, one)} {'ended' if is_over else 'ends'} on {_day(one['until'])}"
+    text = f"{said}, {_days(left)}{unseen}"
     if left < WARNS:
-        return _refused(text, first, is_warning=not is_over)
+        return _refused(text, one, is_warning=not is_over, about=(said,))
     return passed(text, value=left.days, unit="days")
 
 
@@ -156,7 +171,9 @@ def _relevant(authority: Iterable[Shown], served: Iterable[Shown]) -> list[Shown
     return list(newest.values())
 
 
-def _refused(text: str, one: Shown, *, is_warning: bool = False) -> Judgement:
+def _refused(
+    text: str, one: Shown, *, is_warning: bool = False, about: tuple[str, ...] = ()
+) -> Judgement:
     advice = (
         "Have a new one made before then; put a new authority into `registry.ca` and the engine's "
         "store, too."
@@ -170,6 +187,7 @@ def _refused(text: str, one: Shown, *, is_warning: bool = False) -> Judgement:
         required=Required(op=">=", value=WARNS.days, unit="days", source="s1ctl"),
         fix=Fix(command="date -u; s1ctl preflight --only clock", where="this host", safe=True),
         outcome="warn" if is_warning else "fail",
+        about=about,
     )
 
 

@@ -121,6 +121,7 @@ def judge_skew(values: Values, _: Needs) -> Judgement:
         required=Required(op="<=", value=limit, unit="s", source="s1ctl"),
         fix=FIX,
         outcome="fail" if is_failed else "warn",
+        about=(who for who, one in known.items() if _certain(one) > limit),
     )
 
 

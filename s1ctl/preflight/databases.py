@@ -6,7 +6,16 @@ from typing import Any
 from packaging.version import Version
 
 from s1ctl.preflight.check import Check, Values
-from s1ctl.preflight.finding import Fix, Judgement, Observed, Required, failed, passed, skipped
+from s1ctl.preflight.finding import (
+    Fix,
+    Judgement,
+    Observed,
+    Required,
+    failed,
+    passed,
+    skipped,
+    worst_of,
+)
 from s1ctl.preflight.needs import Needs
 
 Found = dict[str, Any]
@@ -25,19 +34,24 @@ def judge_connect(values: Values, needs: Needs) -> Judgement:
     absent = _absent(databases, needs)
     if absent:
         return absent
-    for name in _asked(databases, needs):
-        state = databases[name]
-        if state["reason"]:
-            code = state["code"]
-            fix = Fix(command=f"s1ctl explain {code}", where="this host", safe=True)
-            return failed(f"{name}: {state['reason']}", state["hint"], value=code, fix=fix)
-        if state["is_replica"]:
-            return failed(
-                f"{name}: the server is a replica, which takes no writes",
-                f"Name the primary in `databases.{name}` of the site file.",
-                fix=_sql(name, "SELECT * FROM pg_stat_wal_receiver"),
-            )
-    return _all_passed(databases, needs, lambda state: f"PostgreSQL {state['version']} answers")
+    found = (_judge_connect(name, databases[name]) for name in _asked(databases, needs))
+    return worst_of(one for one in found if one) or _all_passed(
+        databases, needs, lambda state: f"PostgreSQL {state['version']} answers"
+    )
+
+
+def _judge_connect(name: str, state: Found) -> Judgement | None:
+    if state["reason"]:
+        code = state["code"]
+        fix = Fix(command=f"s1ctl explain {code}", where="this host", safe=True)
+        return failed(f"{name}: {state['reason']}", state["hint"], value=code, fix=fix)
+    if state["is_replica"]:
+        return failed(
+            f"{name}: the server is a replica, which takes no writes",
+            f"Name the primary in `databases.{name}` of the site file.",
+            fix=_sql(name, "SELECT * FROM pg_stat_wal_receiver"),
+        )
+    return None
 
 
 def judge_version(values: Values, needs: Needs) -> Judgement:
@@ -94,6 +108,7 @@ def _judge_privileges(name: str, state: Found) -> Judgement | None:
         value=[text for text, _ in lacks],
         required=Required(op="is", value=f"owned by `{user}`", source=OURS),
         fix=_sql(name, statement),
+        about=(f"{name}: `{user}` {text}" for text, _ in lacks),
     )
 
 
@@ -138,17 +153,11 @@ def _judge_activity(name: str, state: Found) -> Judgement | None:
     transactions: list[Found] = state["transactions"]
     held = [one for one in transactions if one["tables"]]
     long = [one for one in held if (one["age_s"] or 0) > LONG_S]
-    if long:
-        return _long(name, long[0], len(long) - 1)
-    for one in state["prepared"]:
-        return _prepared(name, one)
-    for one in held:
-        if one["age_s"] is None:
-            return _of_unknown_age(name, one, state["us"])
-    for one in transactions:
-        if (one["idle_s"] or 0) > IDLE_S:
-            return _idle(name, one)
-    return None
+    found = [_long(name, one, len(long) - 1) for one in long]
+    found += [_prepared(name, one) for one in state["prepared"]]
+    found += [_of_unknown_age(name, one, state["us"]) for one in held if one["age_s"] is None]
+    found += [_idle(name, one) for one in transactions if (one["idle_s"] or 0) > IDLE_S]
+    return worst_of(found)
 
 
 def _long(name: str, one: Found, others: int) -> Judgement:
@@ -161,6 +170,7 @@ def _long(name: str, one: Found, others: int) -> Judgement:
         unit="s",
         required=Required(op="<=", value=LONG_S, unit="s", source=OURS),
         fix=_ending(name, one),
+        about=_held_by(name, one),
     )
 
 
@@ -173,6 +183,7 @@ def _prepared(name: str, one: Found) -> Judgement:
         value=one["name"],
         required=Required(op="is", value="none", source=OURS),
         fix=_sql(name, f"ROLLBACK PREPARED '{gid}'", is_safe=False),
+        about=(f"{name}: the prepared transaction `{one['name']}` of `{one['user']}`",),
     )
 
 
@@ -183,6 +194,7 @@ def _of_unknown_age(name: str, one: Found, us: str) -> Judgement:
         value=one["pid"],
         fix=_sql(name, f"GRANT pg_read_all_stats TO {_quoted(us)}"),
         outcome="warn",
+        about=_held_by(name, one),
     )
 
 
@@ -195,11 +207,21 @@ def _idle(name: str, one: Found) -> Judgement:
         required=Required(op="<=", value=IDLE_S, unit="s", source=OURS),
         fix=_ending(name, one),
         outcome="warn",
+        about=(f"{name}: {_whose(one)} is idle",),
     )
 
 
+def _held_by(name: str, one: Found) -> list[str]:
+    """Name each lock of a session by whose it is: its number and its age tell nothing of it."""
+    return [f"{name}: {_whose(one)} holds `{table}`" for table in one["tables"]]
+
+
 def _who(one: Found) -> str:
-    return f"pid {one['pid']} (user `{one['user']}`, application {_application(one)})"
+    return f"pid {one['pid']} ({_whose(one)})"
+
+
+def _whose(one: Found) -> str:
+    return f"user `{one['user']}`, application {_application(one)}"
 
 
 def _application(one: Found) -> str:
@@ -239,6 +261,7 @@ def _judge_capacity(name: str, state: Found) -> Judgement | None:
             value=free,
             required=Required(op=">=", value=LEAST_FREE, source=OURS),
             fix=fix,
+            about=(f"{name}: connections of the {tight['of']}",),
         )
     if whole["used"] > whole["max"] * FULL:
         return failed(
@@ -248,6 +271,7 @@ def _judge_capacity(name: str, state: Found) -> Judgement | None:
             required=Required(op="<=", value=int(whole["max"] * FULL), source=OURS),
             fix=fix,
             outcome="warn",
+            about=(f"{name}: connections of the server",),
         )
     return None
 
@@ -270,14 +294,13 @@ def _judge_each(
     absent = _absent(databases, needs)
     if absent:
         return absent
-    warning = None
-    for name in _asked(databases, needs):
-        state = databases[name]
-        found = judge(name, state) if not state["reason"] else _unasked(name, state)
-        if found is not None and found.outcome != "warn":
-            return found
-        warning = warning or found
-    return warning or _all_passed(databases, needs, describe)
+    found = (
+        _unasked(name, databases[name])
+        if databases[name]["reason"]
+        else judge(name, databases[name])
+        for name in _asked(databases, needs)
+    )
+    return worst_of(one for one in found if one) or _all_passed(databases, needs, describe)
 
 
 def _absent(databases: Any, needs: Needs) -> Judgement | None:

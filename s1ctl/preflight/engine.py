@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
 from s1ctl.preflight.disks import measure
-from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed
+from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed, worst_of
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
@@ -211,16 +211,18 @@ def judge_networks(values: Values, needs: Needs) -> Judgement:
     taken = [(n["name"], s) for n in networks if n["site"] != site for s in n["subnets"]]
     routes: Any = values["host.routes"]
     taken += [(f"route on {name}", net) for name, net in routes if name not in bridges]
-    for name, subnet in taken:
-        if _overlaps(ours, subnet):
-            return failed(
-                f"{ours} overlaps {subnet} ({name})",
-                "Choose another `target.network` in the site file.",
-                value=subnet,
-                required=Required(op="is", value="free", source="site file"),
-                fix=Fix(command="docker network ls; ip route", where="this host", safe=True),
-            )
-    return passed(f"{ours} is free or our own")
+    found = (
+        failed(
+            f"{ours} overlaps {subnet} ({name})",
+            "Choose another `target.network` in the site file.",
+            value=subnet,
+            required=Required(op="is", value="free", source="site file"),
+            fix=Fix(command="docker network ls; ip route", where="this host", safe=True),
+        )
+        for name, subnet in taken
+        if _overlaps(ours, subnet)
+    )
+    return worst_of(found) or passed(f"{ours} is free or our own")
 
 
 def _overlaps(ours: ipaddress.IPv4Network, subnet: str) -> bool:

@@ -1,10 +1,11 @@
 """A finding: what one check saw, what was wanted, why it matters, and what to do."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from s1ctl.shape import Value
+from s1ctl.shape import Value, changed
 
 Outcome = Literal["pass", "warn", "fail", "error", "skip"]
 Severity = Literal["blocking", "advisory"]
@@ -12,11 +13,16 @@ Phase = Literal["install", "upgrade", "doctor"]
 
 
 class Observed(Value):
-    """What was measured; `text` says it in words."""
+    """What was measured; `text` says it in words.
+
+    `about` names each thing that is not as wanted, without what changes by itself, such as ages;
+    where it is empty the text does.
+    """
 
     text: str
     value: Any = None
     unit: str = ""
+    about: tuple[str, ...] = ()
 
 
 class Required(Value):
@@ -99,12 +105,33 @@ def failed(
     required: Required | None = None,
     fix: Fix | None = None,
     outcome: Outcome = "fail",
+    about: Iterable[str] = (),
 ) -> Judgement:
     """Judge that something is not as wanted, with what to do about it."""
     return Judgement(
         outcome=outcome,
-        observed=Observed(text=text, value=value, unit=unit),
+        observed=Observed(text=text, value=value, unit=unit, about=tuple(about)),
         required=required,
         remediation=remediation,
         fix=fix,
     )
+
+
+def names_of(observed: Observed | None) -> tuple[str, ...]:
+    """Name what an observation is about."""
+    if observed is None:
+        return ()
+    return observed.about or (observed.text,)
+
+
+def worst_of(found: Iterable[Judgement]) -> Judgement | None:
+    """Pick the worst judgement, and the first of those; it is about what stops, or all warnings."""
+    judgements = list(found)
+    stopping = [one for one in judgements if one.outcome != "warn"]
+    alike = stopping or judgements
+    if not alike:
+        return None
+    worst = next((one for one in alike if one.outcome == "fail"), alike[0])
+    assert worst.observed is not None
+    about = tuple(name for one in alike for name in names_of(one.observed))
+    return changed(worst, observed=changed(worst.observed, about=about))

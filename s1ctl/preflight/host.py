@@ -5,7 +5,15 @@ from typing import Any
 
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
-from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed, skipped
+from s1ctl.preflight.finding import (
+    Fix,
+    Judgement,
+    Required,
+    failed,
+    passed,
+    skipped,
+    worst_of,
+)
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
@@ -70,12 +78,13 @@ def judge_memory(values: Values, needs: Needs) -> Judgement:
     required = Required(op=">=", value=needs.memory_bytes, unit="bytes", source=needs.source)
     if memory["total"] < needs.memory_bytes * FIRMWARE:
         return failed(
-            text, "Give the host more memory.", value=memory, required=required, fix=MEMORY_FIX
-        )
+            text, "Give the host more memory.", value=memory, required=required, fix=MEMORY_FIX,
+            about=("memory",),
+        )  # fmt: skip
     if memory["total"] < needs.memory_bytes or memory["available"] < memory["total"] // 4:
         return failed(
             text, "Look at what else runs here.", value=memory, required=required, fix=MEMORY_FIX,
-            outcome="warn",
+            outcome="warn", about=("memory",),
         )  # fmt: skip
     return passed(text, value=memory["total"], unit="bytes")
 
@@ -87,17 +96,23 @@ def judge_ports(values: Values, needs: Needs) -> Judgement:
     new = [port for port in needs.ports if port not in needs.own_ports]
     own = [port for port in needs.ports if port in needs.own_ports]
     listeners: Any = values["host.listeners"]
-    for port, owner in listeners:
-        if port in new:
-            return failed(
-                f"port {port} is held by {owner or 'a process that cannot be seen'}",
-                "End it, or give the platform another port in the site file's `values`.",
-                value=port,
-                required=Required(op="is", value="free", source=needs.source),
-                fix=Fix(command=f"ss -ltnp sport = :{port}", where="this host", safe=True),
-            )
+    taken = worst_of(_taken(port, owner, needs) for port, owner in listeners if port in new)
+    if taken:
+        return taken
     seen = (("free", new), ("the installed release's own", own))
     return passed("; ".join(f"{word}: {', '.join(map(str, some))}" for word, some in seen if some))
+
+
+def _taken(port: int, owner: str, needs: Needs) -> Judgement:
+    by = owner or "a process that cannot be seen"
+    return failed(
+        f"port {port} is held by {by}",
+        "End it, or give the platform another port in the site file's `values`.",
+        value=port,
+        required=Required(op="is", value="free", source=needs.source),
+        fix=Fix(command=f"ss -ltnp sport = :{port}", where="this host", safe=True),
+        about=(f"port {port}: {by.partition(' (pid ')[0]}",),
+    )
 
 
 CHECKS = (

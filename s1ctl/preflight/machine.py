@@ -10,7 +10,16 @@ from packaging.version import InvalidVersion, Version
 
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
-from s1ctl.preflight.finding import Fix, Judgement, Outcome, Required, failed, passed, skipped
+from s1ctl.preflight.finding import (
+    Fix,
+    Judgement,
+    Outcome,
+    Required,
+    failed,
+    passed,
+    skipped,
+    worst_of,
+)
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
@@ -60,20 +69,33 @@ def judge_system(values: Values, needs: Needs) -> Judgement:
     """Judge the system by what every release of the path names; a relative of one is a warning."""
     system: Any = values["host.system"]
     text = f"{system['name'] or system['id'] or 'an unnamed system'}, kernel {system['kernel']}"
-    for source, systems in needs.systems.items():
-        outcome = _fits(system, systems)
-        if outcome != "pass":
-            wanted = ", ".join(f"{name} {versions}".strip() for name, versions in systems.items())
-            advice = (
-                f"A relative of what {source} is tested on: ask the vendor before you go on."
-                if outcome == "warn"
-                else f"Use a host with {wanted}, or ask the vendor whether this one will do."
-            )
-            required = Required(op="in", value=wanted, source=source)
-            return failed(
-                text, advice, value=system["id"], required=required, fix=SYSTEM_FIX, outcome=outcome
-            )
-    return passed(text, value=f"{system['id']} {system['version']}".strip())
+    found = [_judge_for(source, systems, system, text) for source, systems in needs.systems.items()]
+    return worst_of(one for one in found if one) or passed(
+        text, value=f"{system['id']} {system['version']}".strip()
+    )
+
+
+def _judge_for(
+    source: str, systems: Mapping[str, SpecifierSet], system: Mapping[str, Any], text: str
+) -> Judgement | None:
+    outcome = _fits(system, systems)
+    if outcome == "pass":
+        return None
+    wanted = ", ".join(f"{name} {versions}".strip() for name, versions in systems.items())
+    advice = (
+        f"A relative of what {source} is tested on: ask the vendor before you go on."
+        if outcome == "warn"
+        else f"Use a host with {wanted}, or ask the vendor whether this one will do."
+    )
+    return failed(
+        text,
+        advice,
+        value=system["id"],
+        required=Required(op="in", value=wanted, source=source),
+        fix=SYSTEM_FIX,
+        outcome=outcome,
+        about=(f"{system['id']} {system['version']} for {source}",),
+    )
 
 
 def _fits(system: Mapping[str, Any], systems: Mapping[str, SpecifierSet]) -> Outcome:

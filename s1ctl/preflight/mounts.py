@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from s1ctl.preflight.check import Check, Values
 from s1ctl.preflight.collect import Collector
-from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed
+from s1ctl.preflight.finding import Fix, Judgement, Required, failed, passed, worst_of
 from s1ctl.preflight.needs import Needs
 from s1ctl.site.facts import Fact
 
@@ -106,10 +107,15 @@ def _below(state: Path) -> list[list[str]]:
 def judge_mounts(values: Values, _: Needs) -> Judgement:
     """Judge the state directory by flags and by trial, then by its file systems, then `/tmp`."""
     mounts: Any = values["host.mounts"]
+    found = worst_of((*_refusals(mounts), *_warnings(mounts)))
+    return found or passed(f"`{mounts['state']}` can be written and run from")
+
+
+def _refusals(mounts: Any) -> Iterator[Judgement]:
     state, flags = mounts["state"], mounts["flags"]
     if mounts["writes"] or "read-only" in flags:
         reason = mounts["writes"] or "mounted read-only"
-        return _refused(
+        yield _refused(
             f"nothing can be written in `{state}`: {reason}",
             "Mount it for writing; see in the kernel's log whether its disk has failed.",
             f"findmnt -T {state}; dmesg | tail",
@@ -117,7 +123,7 @@ def judge_mounts(values: Values, _: Needs) -> Judgement:
         )
     if mounts["runs"] or "noexec" in flags:
         reason = mounts["runs"] or "mounted noexec"
-        return _refused(
+        yield _refused(
             f"nothing can be run from `{state}`: {reason}",
             "Mount it without `noexec`, or move `state_dir` to where programs may run.",
             f"findmnt -T {state}",
@@ -125,21 +131,20 @@ def judge_mounts(values: Values, _: Needs) -> Judgement:
         )
     for place, kind in mounts["below"]:
         if REMOTE.fullmatch(kind):
-            return _refused(
+            yield _refused(
                 f"`{place}` is a {kind} file system, and the state directory `{state}` is on it "
                 "or above it",
                 "Move `state_dir` to a local disk, such as ext4 or xfs.",
                 f"findmnt -T {place}",
                 "on a local file system",
             )
-    return _warned(mounts) or passed(f"`{state}` can be written and run from")
 
 
-def _warned(mounts: Any) -> Judgement | None:
+def _warnings(mounts: Any) -> Iterator[Judgement]:
     state, scratch = mounts["state"], mounts["scratch"]
     for place, kind in mounts["below"]:
         if kind in PASSING:
-            return _refused(
+            yield _refused(
                 f"`{place}` is a {kind}: the state directory `{state}` does not outlive a reboot",
                 "Move `state_dir` to a disk: the ledger says what is installed here.",
                 f"findmnt -T {place}",
@@ -147,7 +152,7 @@ def _warned(mounts: Any) -> Judgement | None:
                 is_warning=True,
             )
     if "noexec" in scratch["flags"]:
-        return _refused(
+        yield _refused(
             f"`{scratch['place']}` is mounted noexec",
             "s1ctl runs nothing from there, but installers and hooks often do; give them another "
             "folder by `TMPDIR`.",
@@ -155,7 +160,6 @@ def _warned(mounts: Any) -> Judgement | None:
             "mounted without noexec",
             is_warning=True,
         )
-    return None
 
 
 def _refused(

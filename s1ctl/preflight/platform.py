@@ -208,6 +208,7 @@ def judge_health(values: Values, needs: Needs) -> Judgement:
             f"Have {', '.join(one['unit'] for one in ill)} mended before something else is"
             " changed; begin with what it says:",
             value=[one["unit"] for one in ill],
+            about=(f"{one['unit']} {one['version']}: `{one['container']}`" for one in ill),
             required=Required(op="is", value=f"ready, version {first['version']}", source=LEDGER),
             fix=Fix(command=f"docker logs --tail 20 {container}", where="this host", safe=True),
         )

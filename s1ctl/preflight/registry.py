@@ -142,6 +142,7 @@ def judge_images(values: Values, needs: Needs) -> Judgement:
             f"the registry lacks {_some(found['missing'])}",
             f"Load the bundle of {needs.source} again: only what lacks is sent.",
             value=found["missing"],
+            about=found["missing"],
             required=Required(op="is", value="there", source=needs.source),
             fix=Fix(command="s1ctl load FILE", where="this host", safe=True),
         )
@@ -150,6 +151,7 @@ def judge_images(values: Values, needs: Needs) -> Judgement:
             f"somebody moved a tag: {_some(found['moved'])}",
             "Images are pulled by digest, so nothing breaks; ask who pushes there besides s1ctl.",
             value=found["moved"],
+            about=found["moved"],
             fix=Fix(command="s1ctl load FILE", where="this host", safe=True),
             outcome="warn",
         )

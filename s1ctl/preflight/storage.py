@@ -61,6 +61,7 @@ def _judge_room(text: str, root: str, disk: dict[str, int]) -> Judgement:
             said,
             "Remove images that nobody uses: `s1ctl prune` for those of old releases.",
             value=round(used, 2),
+            about=(f"space in {root}",),
             required=Required(op="<=", value=FULL, source="s1ctl"),
             fix=Fix(command=f"docker system df; df -h {root}", where="this host", safe=True),
             outcome="warn",

@@ -118,9 +118,11 @@ def test_rights_that_our_user_lacks(site: StandingSite) -> None:
 
 
 @contextmanager
-def transaction(database: Database, *statements: str) -> Iterator[int]:
+def transaction(
+    database: Database, *statements: str, application: str = "report-worker"
+) -> Iterator[int]:
     """Keep a transaction open as a report would, and say its pid."""
-    with closing(database.connect("report-worker")) as connection:
+    with closing(database.connect(application)) as connection:
         cursor = connection.cursor()
         for statement in statements:
             cursor.execute(statement)
@@ -305,6 +307,21 @@ def test_a_waiver_covers_nothing_worse_than_what_was_seen(site: StandingSite) ->
     with transaction(site.database, "SELECT FROM events"), later(site.database):
         said = waive(site, only="pg.activity")
         assert said.outcome == CASES["preflight-worse-than-waived"].outcome
+
+
+def test_a_waiver_of_one_session_covers_no_other(site: StandingSite) -> None:
+    hold = "SELECT FROM events"
+    with later(site.database):
+        with transaction(site.database, hold):
+            assert waive(site, "--waive", "pg.activity=ours", only="pg.activity").status == 0
+        with transaction(site.database, hold):
+            assert waive(site, only="pg.activity").status == 0  # the report, begun anew
+        with transaction(site.database, hold, application="stranger"):
+            said = waive(site, only="pg.activity")
+    assert said.outcome == CASES["preflight-waived-for-another"].outcome
+    now, _, then = seen(said).partition("was for something else:")
+    assert "application `stranger`" in now
+    assert "application `report-worker`" in then
 
 
 def test_what_passes_needs_no_waiver(site: StandingSite) -> None:
