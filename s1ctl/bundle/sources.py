@@ -54,11 +54,12 @@ def _open_registry(
             code="S1-U62",
             hint='write `name: "REPOSITORY:TAG"` or `name: "REPOSITORY@sha256:…"`',
         )
+    source, key = image.password, f"images.{name}.password"
     registry = Registry(
         str(image.registry),
         ca=recipe.resolve(image.ca) if image.ca else None,
         user=image.user,
-        password=image.password.resolve(environment) if image.password else None,
+        password=source.resolve(environment, name=key) if source else None,
         proxies=Proxies.of(environment),
     )
     return RegistrySource(

@@ -61,9 +61,9 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _stopped(here)
     except OSError as error:
-        return _refused(here, bug.untold(here.log_file, error))
+        return _refused(here, bug.untold(here.log_file, error, mask=here.masked))
     except Exception as error:  # noqa: BLE001 - whatever is not an S1Error is our bug, and is logged whole
-        text = bug.record(here.log_file, error)
+        text = bug.record(here.log_file, error, mask=here.masked)
         output.fault("bug", text, hint="run `s1ctl status`, then send the log", code=BUG)
         return BUG
     finally:

@@ -21,7 +21,7 @@ def report(here: Here, outcome: Outcome, *, is_way_back: bool = False) -> int:
     cause = outcome.error.__cause__ if outcome.error else None
     if cause is not None and not isinstance(cause, S1Error):
         with unheard():
-            here.output.say(bug.record(here.log_file, cause))
+            here.output.say(bug.record(here.log_file, cause, mask=here.masked))
     with unheard():
         here.close()
     log = log_file(here.site, outcome.operation)

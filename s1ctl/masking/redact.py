@@ -95,7 +95,12 @@ def masked(text: str, *values: str) -> str:
     Mask before cutting a text: half of a secret is not found.
     """
     forms = {form for value in values for form in forms_of(value)}
-    return Stream(Redactor(Known(forms))).mask(text)
+    return masked_by(Known(forms), text)
+
+
+def masked_by(known: Known, text: str) -> str:
+    """Mask what is known, and what looks like a secret, in a text that others said."""
+    return Stream(Redactor(known)).mask(text)
 
 
 def _is_closed(block: str) -> bool:

@@ -110,15 +110,16 @@ def kept_databases(context: Context) -> frozenset[str]:
     foreign = {
         name
         for name, access in databases.items()
-        if access.url is not None and _has_revisions(context, access.url)
+        if access.url is not None and _has_revisions(context, name, access.url)
     }
     was_kept = context.ledger.releases.installs(limit=1) and context.ledger.points.newest()
     own = {name for name, access in databases.items() if access.service and was_kept}
     return frozenset(own | foreign)
 
 
-def _has_revisions(context: Context, url: SecretSource) -> bool:
-    return bool(read_truth(make_url_dsn(url.resolve(context.environment))).applied)
+def _has_revisions(context: Context, name: str, url: SecretSource) -> bool:
+    found = url.resolve(context.environment, name=f"databases.{name}.url")
+    return bool(read_truth(make_url_dsn(found)).applied)
 
 
 def refuse_changed_texts(

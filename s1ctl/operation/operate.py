@@ -269,12 +269,12 @@ def _go(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> _End:
     except LockLost as lost:
         raise lost.cause from None
     except Exception as bug:  # noqa: BLE001 - whatever it is, the operation must not stay open
-        return _End(state="paused", error=_bug(bug))
+        return _End(state="paused", error=_bug(run.context, bug))
 
 
-def _bug(cause: Exception) -> Inconclusive:
+def _bug(context: Context, cause: Exception) -> Inconclusive:
     error = Inconclusive(
-        f"a bug in s1ctl: {type(cause).__name__}: {cause}",
+        context.masked(f"a bug in s1ctl: {type(cause).__name__}: {cause}"),
         code="S1-O20",
         hint="send the log to the maintainers, then run `s1ctl resume`",
     )

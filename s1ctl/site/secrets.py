@@ -21,6 +21,7 @@ COMMAND_TIMEOUT_S = 30
 MAX_BYTES = 64 * 1024
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 KEY = ".key"
+_SAID: "set[Secret]" = set()
 
 
 class Secret:
@@ -55,6 +56,17 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+def said_by_commands() -> "tuple[Secret, ...]":
+    """Name what `cmd:` sources said to this process, so that it is masked without a second run."""
+    return tuple(_SAID)
+
+
+def program_of(command: str) -> str:
+    """Name the program of a command line, and nothing else of it: arguments may be secrets."""
+    found = re.match(r"\s*([\w./+-]+)(?=[\s;|&<>()]|\Z)", command)
+    return found[1] if found else "…"
+
+
 class SecretSource(str):
     """Where a secret comes from: `env:NAME`, `file:PATH` or `cmd:COMMAND`."""
 
@@ -75,7 +87,7 @@ class SecretSource(str):
         at most 30 s; it and what it started are then ended.
         """
         try:
-            return Secret(_checked(self._fetch(environment)))
+            secret = Secret(_checked(self._fetch(environment)))
         except _Unresolved as error:
             raise self._refused(name, str(error)) from None
         except KeyError:
@@ -86,6 +98,19 @@ class SecretSource(str):
             raise self._refused(name, f"the command ended with {error.returncode}") from None
         except subprocess.TimeoutExpired:
             raise self._refused(name, f"the command took over {COMMAND_TIMEOUT_S} s") from None
+        if self.is_command:
+            _SAID.add(secret)
+        return secret
+
+    @property
+    def is_command(self) -> bool:
+        """Whether a command has to be run for it."""
+        return self.startswith("cmd:")
+
+    @property
+    def shown(self) -> str:
+        """Name it for people: of a command the program only."""
+        return f"cmd:{program_of(self[4:])}" if self.is_command else str(self)
 
     def _fetch(self, environment: Mapping[str, str]) -> bytes:
         kind, _, rest = self.partition(":")
@@ -102,17 +127,18 @@ class SecretSource(str):
     def _refused(self, name: str, reason: str) -> InputOutputFailed:
         whose = f" for `{name}`" if name else ""
         return InputOutputFailed(
-            f"the secret `{self}`{whose} does not resolve: {reason}",
+            f"the secret `{self.shown}`{whose} does not resolve: {reason}",
             code="S1-I10",
-            hint=self._remedy(),
+            hint=self._remedy(name),
         )
 
-    def _remedy(self) -> str:
+    def _remedy(self, name: str) -> str:
         kind, _, rest = self.partition(":")
         if kind == "env":
             return f"set it: `export {rest}=…` (sudo drops it), or use a file of mode 0600"
         if kind == "cmd":
-            return f"run it by hand and see what it says: `sh -c '{rest}'`"
+            whole = f", the whole of `{name}`," if name else ""
+            return f"run it by hand{whole} as root with `sh -c`, and see what it says"
         return f"look at the file: `ls -l {rest}`; it must hold the secret, with mode 0600"
 
 

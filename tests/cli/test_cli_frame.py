@@ -10,6 +10,7 @@ from s1ctl.cli import bug, context, explain
 from s1ctl.cli.exit_codes import EXIT_CODES, exit_code
 from s1ctl.cli.main import main, ordered
 from s1ctl.cli.output import printable, table
+from s1ctl.site.secrets import SecretSource
 
 HEAVY = (
     "alembic", "cryptography", "docker", "jinja2", "msgspec", "psycopg2", "requests", "rich",
@@ -112,6 +113,35 @@ def test_a_bug_goes_whole_to_the_log_and_in_one_line_to_the_operator(
         f"bug: s1ctl met a `ZeroDivisionError`; please send `{log}` to the maintainers\n"
     )
     assert "ZeroDivisionError: oh" in log.read_text()
+
+
+def test_a_bug_is_told_without_the_secrets_that_are_at_hand(
+    monkeypatch, capsys, tmp_path: Path
+) -> None:
+    words = "file-word-11", "environment-word-22", "command-word-33", "url-word-44"
+    SecretSource(f"cmd:echo {words[2]}").resolve({"PATH": "/usr/bin:/bin"})
+    (tmp_path / "secrets" / "token").mkdir(parents=True)
+    (tmp_path / "secrets" / "token" / "1").write_text(words[0])
+
+    def fail() -> None:
+        raise kinds[0](f"{words[0]} {words[1]} {words[2]} postgresql://u:{words[3]}@db/x")
+
+    monkeypatch.setenv("PGPASSWORD", words[1])
+    monkeypatch.setattr(explain, "read_entries", fail)
+    monkeypatch.setattr(context.Here, "default_state", tmp_path)
+    log = tmp_path / "logs" / "s1ctl.log"
+    kinds: list[type[Exception]] = [OSError]
+    main(["explain", "x"])
+    kinds[0] = RuntimeError
+    main(["explain", "x"])
+    told = "<***> <***> <***> postgresql://u:<***>@db/x\n"
+    assert log.read_text().count(f"Error: {told}") == 2
+    log.unlink()
+    log.mkdir()
+    main(["explain", "x"])
+    said = capsys.readouterr().err
+    assert f"RuntimeError: {told}" in said
+    assert [word for word in words if word in said] == []
 
 
 def test_a_bug_is_printed_whole_where_the_log_cannot_be_written(tmp_path: Path) -> None:

@@ -25,8 +25,11 @@ from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import RecordRelease
 from s1ctl.progress import Notify
 from s1ctl.site.hooks import Hooks
+from s1ctl.site.known import mask_known
 
-KEPT = ("RecordPoint", "BackUp", "ProveBackup", "ApplyRevision", "RunJob", "Archive")
+# As the real actions are: tests/integration/test_world_contract.py holds both to one contract.
+UNDONE = ("Roll", "Retire", "SetPassword", "StopApps", "RestoreBackup")
+ALWAYS = ("CheckSite", "Prepare", "Soak")
 
 
 class Killed(BaseException):
@@ -56,6 +59,7 @@ class World:
     """Effects by step; `faults` fail when done, `unknown` cannot be probed."""
 
     ledger: Ledger
+    state: Path = Path("/nowhere")
     mortal: Mortal = field(default_factory=Mortal)
     effects: list[str] = field(default_factory=list)
     faults: dict[str, S1Error | type[BaseException]] = field(default_factory=dict)
@@ -105,6 +109,7 @@ class World:
             holder=own_holder("operator"),
             now=self.now,
             tell=self.events.append,
+            masked=lambda text: mask_known(text, None, state=self.state, environment={}),
             interrupts=Interrupts(),
             site=SimpleNamespace(name="acme", hooks=self.hooks),
             site_file=None,
@@ -119,6 +124,8 @@ class World:
         def probe() -> Presence:
             if name in self.unknown:
                 return Presence.UNKNOWN
+            if type(item.step).__name__ in ALWAYS:
+                return Presence.ABSENT
             return Presence.PRESENT if name in self.effects else Presence.ABSENT
 
         def do(_: Notify) -> Record:
@@ -138,8 +145,8 @@ class World:
             self.mortal.moment()
             return {}
 
-        is_kept = type(item.step).__name__ in KEPT
-        return Action(probe=probe, do=do, undo=None if is_kept else undo)
+        is_undone = type(item.step).__name__ in UNDONE
+        return Action(probe=probe, do=do, undo=undo if is_undone else None)
 
     def _record(self, step: RecordRelease, run: Run, name: str) -> Action:
         def probe() -> Presence:
@@ -199,7 +206,7 @@ def make_world(folder: Path) -> World:
     """Make an empty world with a real ledger, copied from one that was made once."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / "ledger.db").write_bytes(_empty_ledger())
-    return World(ledger=open_ledger(folder))
+    return World(ledger=open_ledger(folder), state=folder)
 
 
 @cache

@@ -13,7 +13,6 @@ from s1ctl import __version__
 from s1ctl.masking.redact import Redactor
 from s1ctl.report.support.collect import Collection, Collector, collect
 from s1ctl.report.support.gate import check_archive
-from s1ctl.report.support.known import Gathered, gather_known
 from s1ctl.report.support.lines import BLOCK_BYTES, lines_of
 from s1ctl.report.support.parts import collectors_of
 from s1ctl.report.support.sources import Sources
@@ -24,6 +23,7 @@ from s1ctl.report.support.writer import (
     unwritable,
     workplace,
 )
+from s1ctl.site.known import Gathered, gather_known
 
 SCHEMA = 1
 Tell = Callable[[str], None]

@@ -115,7 +115,10 @@ def _of_site(sources: Sources, found: dict[str, Callable[[], Secret]]) -> None:
     """Add what the site file reaches by a URL: for that no release is needed."""
     for name, access in sources.site.databases.items() if sources.site else ():
         if access.url is not None and name not in found:
-            found[name] = lambda url=access.url: make_url_dsn(url.resolve(sources.environment))  # type: ignore[misc]
+            key = f"databases.{name}.url"
+            found[name] = lambda url=access.url, key=key: make_url_dsn(  # type: ignore[misc]
+                url.resolve(sources.environment, name=key)
+            )
 
 
 def _need_ledger(sources: Sources) -> None:

@@ -20,13 +20,13 @@ from s1ctl.masking.rules import MASK
 from s1ctl.report.support import lines as reading
 from s1ctl.report.support.collect import Collector, Scope, Skipped, collect
 from s1ctl.report.support.gate import check_archive
-from s1ctl.report.support.known import gather_known
 from s1ctl.report.support.lines import capped, lines_of, lines_of_path, read_ends
 from s1ctl.report.support.make import make_support_bundle, preview_support_bundle
 from s1ctl.report.support.platform import collect_ledger, shown
 from s1ctl.report.support.sources import Sources, find_sources
 from s1ctl.report.support.writer import BundleWriter
 from s1ctl.site.config import read_site
+from s1ctl.site.known import gather_known
 
 CANARY = "canary-9b1f-never"
 SITE = """\

@@ -20,7 +20,7 @@ import pytest
 from s1ctl.errors import InputOutputFailed
 from s1ctl.shape import plain
 from s1ctl.site import secrets as secrets_module
-from s1ctl.site.secrets import MAX_BYTES, Secret, SecretSource, SecretStore
+from s1ctl.site.secrets import MAX_BYTES, Secret, SecretSource, SecretStore, said_by_commands
 
 CANARY = "c4n4ry-Kx9"
 SECRET = Secret(CANARY)
@@ -264,3 +264,31 @@ def test_a_folder_that_is_a_file_is_told(store: SecretStore, tmp_path: Path, nam
     with pytest.raises(InputOutputFailed) as caught:
         store.add("pw", Secret("x"))
     assert caught.value.code == "S1-I11"
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("false --role-id hunter2", "cmd:false"),
+        ("  /bin/false hunter2", "cmd:/bin/false"),
+        ("WORD=hunter2 false", "cmd:…"),
+        ("false;echo hunter2 >&2", "cmd:false"),
+        ("false | cat hunter2", "cmd:false"),
+        ("'hunter2' x", "cmd:…"),
+        ("hunter2=1", "cmd:…"),
+    ],
+)
+def test_of_a_command_that_fails_the_program_is_told_and_no_argument(
+    command: str, shown: str
+) -> None:
+    with pytest.raises(InputOutputFailed) as caught:
+        SecretSource(f"cmd:{command}").resolve({"PATH": "/usr/bin:/bin"}, name="registry.password")
+    error = caught.value
+    assert f"the secret `{shown}` for `registry.password` does not resolve" in error.message
+    assert "hunter2" not in error.message + error.hint
+    assert "the whole of `registry.password`" in error.hint
+
+
+def test_what_a_command_said_is_known_afterwards() -> None:
+    SecretSource("cmd:echo word-of-a-command").resolve({"PATH": "/usr/bin:/bin"})
+    assert Secret("word-of-a-command") in said_by_commands()

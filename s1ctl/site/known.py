@@ -1,15 +1,15 @@
 """Every secret that s1ctl keeps or is pointed at, so that its value can be masked."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from s1ctl.errors import S1Error
 from s1ctl.masking.encodings import forms_of
-from s1ctl.masking.redact import Known
+from s1ctl.masking.redact import Known, masked_by
 from s1ctl.site.config import Site
-from s1ctl.site.secrets import KEY, SecretSource
+from s1ctl.site.secrets import KEY, SecretSource, said_by_commands
 
 _VARIABLE = re.compile(
     r"(pass|_pwd|secret|token|credential|api_?key)(?!.*(file|path)$)", re.IGNORECASE
@@ -36,11 +36,17 @@ class Gathered:
 
 
 def gather_known(
-    site: Site | None, *, text: str, states: tuple[Path, ...], environment: Mapping[str, str]
+    site: Site | None,
+    *,
+    text: str,
+    states: tuple[Path, ...],
+    environment: Mapping[str, str],
+    has_commands: bool = True,
 ) -> Gathered:
     """Fetch every secret: generated ones in all versions, and those that the site file names.
 
     Where the site file was not read, references are found in its `text`, and no command is run.
+    Without `has_commands` none is run either: what they said to this process before is known.
     """
     gathered = Gathered()
     for state in states:
@@ -48,15 +54,35 @@ def gather_known(
             _add_files(gathered, state, pattern)
     if site is None:
         gathered.unknown += _unresolved(text)
-    for name, source in _sources(site) if site else _references(text):
+    sources = list(_sources(site) if site else _references(text))
+    _add_sources(gathered, [s for s in sources if has_commands or not s[1].is_command], environment)
+    for name, value in environment.items():
+        if _VARIABLE.search(name):
+            gathered.add(value)
+    for secret in () if has_commands else said_by_commands():
+        gathered.add(secret.reveal())
+    return gathered
+
+
+def _add_sources(
+    gathered: Gathered, sources: Iterable[tuple[str, SecretSource]], environment: Mapping[str, str]
+) -> None:
+    for name, source in sources:
         try:
             gathered.add(source.resolve(environment).reveal())
         except S1Error as error:
             gathered.unknown.append(f"{name} ({error.code})")
-    for name, value in environment.items():
-        if _VARIABLE.search(name):
-            gathered.add(value)
-    return gathered
+
+
+def mask_known(text: str, site: Site | None, *, state: Path, environment: Mapping[str, str]) -> str:
+    """Mask every secret of a site, and what looks like one, in a text that others said.
+
+    No command is run for it. Raises nothing: what cannot be read is not known.
+    """
+    gathered = gather_known(
+        site, text="", states=(state,), environment=environment, has_commands=False
+    )
+    return masked_by(gathered.known, text)
 
 
 def _add_files(gathered: Gathered, state: Path, pattern: str) -> None:
