@@ -127,9 +127,9 @@ def test_what_has_the_right_name_and_not_our_label_is_not_touched(world: World) 
     world.target.prepare(release, SETTINGS, ())
     world.engine.create(name, {"Image": world.reference, "Labels": {SITE: "other"}})
     try:
-        with pytest.raises(InputOutputFailed) as caught:
+        with pytest.raises(StepFailed) as caught:
             world.target.prepare(release, SETTINGS, (instance,))
-        assert caught.value.code == "S1-E17"
+        assert caught.value.code == "S1-E26"
         assert f"`{name}`" in caught.value.message
         assert world.engine.container(name) is not None
     finally:

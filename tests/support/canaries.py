@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from s1ctl.cli.main import main
 from tests.support.images import base_layer, make_image, make_layer, write_layout
+from tests.support.schemas import heard
 
 APP = (Path(__file__).parent / "platform" / "app.py").read_bytes()
 TALK = b"""
@@ -115,6 +116,7 @@ def run(*words: object) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main([str(word) for word in words])
+    assert heard(words, out.getvalue()) == ""
     return status, out.getvalue(), err.getvalue()
 
 
@@ -207,6 +209,7 @@ def watched(found: dict[str, bytes]) -> Iterator[None]:
 
 
 def _watch(found: dict[str, bytes], stop: threading.Event) -> None:
+    own = Path("/proc/self/cmdline").read_bytes()
     tasks = Path(f"/proc/{os.getpid()}/task")
     while not stop.wait(0.01):
         for task in tasks.iterdir():
@@ -214,7 +217,9 @@ def _watch(found: dict[str, bytes], stop: threading.Event) -> None:
                 for pid in (task / "children").read_text().split():
                     arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
                     environment = Path(f"/proc/{pid}/environ").read_bytes()
-                    found[arguments.replace(b"\0", b" ").decode()] = arguments + environment
+                    # Until it is another program, a child is a copy of this process.
+                    if arguments not in (b"", own):
+                        found[arguments.replace(b"\0", b" ").decode()] = arguments + environment
 
 
 def forms(value: str) -> set[bytes]:
