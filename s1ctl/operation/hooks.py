@@ -6,12 +6,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO, Any, Literal
 
 from s1ctl.canonical import canonical_json
 from s1ctl.errors import PolicyRefused, S1Error
-from s1ctl.masking.redact import masked
+from s1ctl.masking.rules import MASK
 from s1ctl.operation.context import Context
 from s1ctl.operation.events import Event
 from s1ctl.plan.plan import Plan
@@ -20,6 +21,7 @@ from s1ctl.site.hooks import HookCommand, Moment, check_hook
 
 HOOK_TIMEOUT_S = 30.0
 MAX_SAID = 4096
+MAX_HEARD = 64 * 1024
 MOMENTS: tuple[Moment, ...] = ("start", "pause", "finish")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -84,7 +86,7 @@ def run_start(context: Context, notice: Notice) -> None:
     """
     check_hooks(context)
     for command in context.site.hooks.start:
-        ended = _run(context, command, notice)
+        ended = _run(context, command, notice, check_hook(command, notice.event))
         if ended.fault is not None:
             raise _refusal(command, notice, ended)
 
@@ -93,8 +95,7 @@ def run_others(context: Context, notice: Notice) -> None:
     """Run the hooks of `pause` or `finish`; one that fails is warned of, and changes nothing."""
     for command in context.site.hooks.of(notice.event):
         try:
-            check_hook(command, notice.event)
-            _run(context, command, notice)
+            _run(context, command, notice, check_hook(command, notice.event))
         except S1Error as error:
             _tell(context, command, notice, _Ended(fault=error.message))
         except KeyboardInterrupt:
@@ -110,10 +111,16 @@ class _Ended:
     said: str = ""
 
 
-def _run(context: Context, command: HookCommand, notice: Notice) -> _Ended:
-    ended = _execute(command, notice.document, _environment(context, notice))
+def _run(context: Context, command: HookCommand, notice: Notice, program: Path) -> _Ended:
+    ended = _execute(command, program, notice.document, _environment(context, notice))
+    ended = replace(ended, said=_masked(context, ended.said))
     _tell(context, command, notice, ended)
     return ended
+
+
+def _masked(context: Context, said: str) -> str:
+    """Mask what a hook said, then keep the end of it: half of a secret is not found."""
+    return context.masked(said)[-MAX_SAID:].strip() if said else said
 
 
 def _environment(context: Context, notice: Notice) -> dict[str, str]:
@@ -122,11 +129,17 @@ def _environment(context: Context, notice: Notice) -> dict[str, str]:
     return told if context.site_file is None else {**told, "S1CTL_SITE": str(context.site_file)}
 
 
-def _execute(command: HookCommand, given: bytes, environment: dict[str, str]) -> _Ended:
-    """Run one command in a session of its own; what it leaves running is ended with it."""
+def _execute(
+    command: HookCommand, program: Path, given: bytes, environment: dict[str, str]
+) -> _Ended:
+    """Run one command in a session of its own; what it leaves running is ended with it.
+
+    What is run is the `program` that was looked at; the command's own name is only told to it.
+    """
     try:
         process = subprocess.Popen(
             command.argv,
+            executable=program,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -175,6 +188,7 @@ class _Ear:
         assert stream is not None
         self._stream = stream
         self._end = b""
+        self._is_cut = False
         self._thread = threading.Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> "_Ear":
@@ -186,8 +200,12 @@ class _Ear:
 
     @property
     def said(self) -> str:
-        """The last of what was said, as text; what looks like a secret is masked."""
-        return masked(self._end.decode("utf-8", "replace")).strip()
+        """The last of what was said, in whole lines, as it was said."""
+        text = self._end.decode("utf-8", "replace")
+        if self._is_cut:
+            _, _, text = text.partition("\n")
+            text = text or MASK
+        return text.strip()
 
     def listen_on(self, process: subprocess.Popen[bytes]) -> None:
         """Hear the rest of a process that has ended; whoever else keeps the pipe is ended."""
@@ -197,7 +215,8 @@ class _Ear:
     def _listen(self) -> None:
         with self._stream as stream:
             while part := os.read(stream.fileno(), 65536):
-                self._end = (self._end + part)[-MAX_SAID:]
+                self._is_cut |= len(self._end) + len(part) > MAX_HEARD
+                self._end = (self._end + part)[-MAX_HEARD:]
 
 
 def _fault(status: int) -> str | None:
@@ -208,12 +227,14 @@ def _fault(status: int) -> str | None:
 
 def _refusal(command: HookCommand, notice: Notice, ended: _Ended) -> S1Error:
     last = ended.said.splitlines()[-1:] or ["it said nothing"]
-    message = f"the hook `{command}` stopped the {notice.verb}: {ended.fault}: {last[0][:300]}"
+    message = (
+        f"the hook `{command.program}` stopped the {notice.verb}: {ended.fault}: {last[0][:300]}"
+    )
     if ended.is_late:
         return PolicyRefused(
             message,
             code="S1-P41",
-            hint=f"see why `{command.argv[0]}` hangs, or take it out of `hooks.start`",
+            hint=f"see why `{command.program}` hangs, or take it out of `hooks.start`",
         )
     return PolicyRefused(
         message,
@@ -229,9 +250,9 @@ def _tell(context: Context, command: HookCommand, notice: Notice, ended: _Ended)
             at=context.now().isoformat(),
             operation=notice.operation,
             event="hook",
-            text=f"hook `{command}` ({notice.event}) {how}",
+            text=f"hook `{command.program}` ({notice.event}) {how}",
             record={
-                "hook": str(command),
+                "hook": command.program,
                 "moment": notice.event,
                 "fault": ended.fault,
                 "said": ended.said,

@@ -47,9 +47,12 @@ def test_a_hook_is_told_what_happens_and_has_no_secret(
     assert told == [expected, {**expected, "event": "finish", "outcome": "done"}]
     assert "canary" not in (tmp_path / "env").read_text()
     assert (tmp_path / "words").read_text().splitlines() == ["two words", "two words"]
-    assert [e.text for e in world.events if e.event == "hook"] == [
-        f"hook `{command}` (start) ran", f"hook `{command}` (finish) ran",
+    heard = [e for e in world.events if e.event == "hook"]
+    assert [e.text for e in heard] == [
+        f"hook `{command.program}` (start) ran", f"hook `{command.program}` (finish) ran",
     ]  # fmt: skip
+    assert [(e.record or {})["moment"] for e in heard] == ["start", "finish"]
+    assert "two words" not in str([(e.text, e.record) for e in heard])
 
 
 def test_what_a_hook_says_is_kept_without_what_looks_like_a_secret(
@@ -61,6 +64,48 @@ def test_what_a_hook_says_is_kept_without_what_looks_like_a_secret(
         apply_plan(world.context(), install(), actions=world.action)
     assert caught.value.message.endswith("no way to https://bot:<***>@ticket.site/x")
     assert "canary" not in str([event.record for event in world.events])
+
+
+def test_secrets_of_the_site_are_masked_in_what_a_hook_says_before_it_is_cut(
+    world: World, tmp_path: Path
+) -> None:
+    words = {"token": "quite-a-plain-word", "long": "k7" * (hooks.MAX_SAID - 1000)}
+    for name, word in words.items():
+        place = world.state / "secrets" / name / "1"
+        place.parent.mkdir(parents=True)
+        place.write_text(word)
+    (tmp_path / "text").write_text(f"begins\n{words['token']}\n{words['long']} ends")
+    world.hooks = Hooks(start=(script(tmp_path, "hook", f"cat {tmp_path}/text"),))
+    assert apply_plan(world.context(), install(), actions=world.action).state == "done"
+    (event,) = [e for e in world.events if e.event == "hook"]
+    assert (event.record or {})["said"] == "begins\n<***>\n<***> ends"
+
+
+def test_of_a_hook_that_says_very_much_whole_lines_are_kept(world: World, tmp_path: Path) -> None:
+    many = f"yes https://bot:canary@ticket.site/x | head -c {hooks.MAX_HEARD + 9}"
+    one = f"head -c {hooks.MAX_HEARD + 9} /dev/zero | tr '\\0' c"
+    hooked = script(tmp_path, "many", many), script(tmp_path, "one", one)
+    world.hooks = Hooks(start=hooked)
+    assert apply_plan(world.context(), install(), actions=world.action).state == "done"
+    first, second = [str((e.record or {})["said"]) for e in world.events if e.event == "hook"]
+    assert "canary" not in first
+    assert (len(first), second) == (hooks.MAX_SAID, "<***>")
+
+
+def test_a_bug_in_an_operation_is_recorded_without_secrets(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = world.state / "secrets" / "token" / "1"
+    place.parent.mkdir(parents=True)
+    place.write_text("quite-a-plain-word")
+
+    def explode(*_: object) -> None:
+        raise RuntimeError("quite-a-plain-word, postgresql://u:canary@db/x")
+
+    monkeypatch.setattr(world, "action", explode)
+    outcome = apply_plan(world.context(), install(), actions=world.action)
+    assert outcome.error is not None
+    assert outcome.error.message.endswith("RuntimeError: <***>, postgresql://u:<***>@db/x")
 
 
 def test_a_start_that_fails_stops_before_anything_is_changed(world: World, tmp_path: Path) -> None:
@@ -165,10 +210,13 @@ def interrupt_once(interrupt: Any) -> Any:
     return wait
 
 
-@pytest.mark.parametrize("text", ["ticket", "", "'open", "./ticket --now"])
+@pytest.mark.parametrize(
+    "text", ["ticket", "", "'open", "./ticket --token hunter2", "T=hunter2 /x", "/x 'hunter2"]
+)
 def test_a_hook_is_named_by_its_whole_path(text: str) -> None:
-    with pytest.raises(ShapeError):
+    with pytest.raises(ShapeError) as caught:
         parse_value({"start": [text]}, Hooks)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_hook_that_is_missing_or_no_program_is_refused(tmp_path: Path) -> None:
@@ -193,6 +241,65 @@ def test_a_hook_that_others_may_change_is_refused(tmp_path: Path) -> None:
                 check_hook(HookCommand(str(tmp_path / name)), "start")
             assert caught.value.code == "S1-U172"
         path.chmod(former)
+
+
+def test_a_link_that_others_may_lead_elsewhere_is_refused(tmp_path: Path) -> None:
+    script(tmp_path, "hook", "true")
+    open_folder, shut = tmp_path / "open", tmp_path / "shut"
+    for folder in (open_folder, shut):
+        folder.mkdir()
+    (open_folder / "link").symlink_to("/bin/sh")
+    (shut / "second").symlink_to(open_folder / "link")
+    (shut / "folder").symlink_to("../open", target_is_directory=True)
+    names = (open_folder / "link", shut / "second", shut / "folder" / "link")
+    for name in names:
+        assert check_hook(HookCommand(str(name)), "start") == Path("/bin/sh").resolve()
+    for mode in (0o777, 0o1777, 0o775):
+        open_folder.chmod(mode)
+        for name in (*names, shut / ".." / "open" / "link"):
+            with pytest.raises(UsageError, match=str(open_folder)) as caught:
+                check_hook(HookCommand(str(name)), "start")
+            assert caught.value.code == "S1-U172"
+
+
+def test_a_program_in_a_folder_for_everybody_is_refused(tmp_path: Path) -> None:
+    command = script(tmp_path, "hook", "true")
+    tmp_path.chmod(0o1777)
+    with pytest.raises(UsageError, match="in a folder that others may write") as caught:
+        check_hook(command, "start")
+    assert "/etc/s1ctl/hooks" in caught.value.hint
+
+
+def test_the_file_that_was_looked_at_is_run_whatever_the_link_says_by_then(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(tmp_path, "good", f'echo "$0" >{tmp_path}/told')
+    script(tmp_path, "bad", f"echo bad >{tmp_path}/told")
+    link = tmp_path / "link"
+
+    def lead_to(name: str) -> None:
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / name)
+
+    def check_and_turn(command: HookCommand, moment: Any) -> Path:
+        lead_to("good")
+        found = check_hook(command, moment)
+        lead_to("bad")
+        return found
+
+    monkeypatch.setattr(hooks, "check_hook", check_and_turn)
+    world.hooks = Hooks(finish=(HookCommand(str(link)),))
+    assert apply_plan(world.context(), install(), actions=world.action).state == "done"
+    assert (tmp_path / "told").read_text() == f"{tmp_path}/good\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_link_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/bin/sh")
+    os.lchown(link, 4711, 4711)
+    with pytest.raises(UsageError, match="uid 4711"):
+        check_hook(HookCommand(str(link)), "start")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
