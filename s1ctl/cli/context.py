@@ -40,6 +40,7 @@ class Here:
         self.output = output
         self.environment = environment
         self.site_option: Path | None = None
+        self.is_looking = False
 
     @property
     def site_file(self) -> Path:
@@ -88,6 +89,13 @@ class Here:
             text = f"{ledger.fault.message}; it is only read, and nothing can be done before"
             self.output.say(f"warning: {text}: {ledger.fault.hint}", is_vital=True)
         return ledger
+
+    def only_look(self) -> None:
+        """Have the ledger read from a copy, and write nothing into the state directory."""
+        from s1ctl.ledger.ledger import copied_ledger
+
+        self.is_looking = True
+        self.ledger = copied_ledger(self.site.state)
 
     def require_ledger(self) -> None:
         """Raise what is wrong where the ledger cannot be written: before anything is begun."""

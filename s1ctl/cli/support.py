@@ -19,6 +19,7 @@ from s1ctl.operation.interrupt import SIGNALS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from s1ctl.operation.context import Context
     from s1ctl.report.support.collect import Collected
     from s1ctl.report.support.make import Made
     from s1ctl.report.support.sources import Sources
@@ -161,12 +162,16 @@ def _sources(here: context.Here, since: str | None) -> "Sources":
     from s1ctl.cli.surroundings import look
     from s1ctl.report.support.sources import find_sources
 
+    def looking() -> "Context":
+        here.only_look()
+        return look(here)
+
     now = datetime.now(UTC)
     return find_sources(
         site_file=here.site_file,
         usual_state=here.default_state,
         environment=here.environment,
-        context=lambda: look(here),
+        context=looking,
         now=lambda: now,
         since=parse_since(since, now) if since else None,
     )

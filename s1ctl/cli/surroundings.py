@@ -69,7 +69,7 @@ def _context(
         trust=trust or here.trust,
         target=DockerTarget(site=site, client=engine, state=site.state),
         registry=lambda: here.registry,
-        secrets=SecretStore(site.state / "secrets"),
+        secrets=SecretStore(site.state / "secrets", is_read_only=here.is_looking),
         environment=here.environment,
         holder=own_holder(user_name()),
         now=lambda: datetime.now(UTC),

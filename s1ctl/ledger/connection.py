@@ -22,15 +22,16 @@ LEAST_BYTES = 64 << 10  # what SQLite needs beside a ledger to work at all
 class Database:
     """Sessions on the ledger's file; each is one transaction and ends before its block does.
 
-    With `fault`, why the file cannot be written, they are on `copy`, and read only.
+    With a `copy` they are on that, and read only; `fault` is why the file cannot be written.
     """
 
     def __init__(
-        self, path: Path, *, fault: InputOutputFailed | None = None, copy: bytes = b""
+        self, path: Path, *, fault: InputOutputFailed | None = None, copy: bytes | None = None
     ) -> None:
         self._path = path
         self.fault = fault
-        self._engine = make_copy_engine(copy) if fault else make_engine(path)
+        self._is_copy = copy is not None
+        self._engine = make_engine(path) if copy is None else make_copy_engine(copy)
         self._writing = self._engine.execution_options(immediate=True)
 
     @contextmanager
@@ -47,6 +48,7 @@ class Database:
         """
         if self.fault is not None:
             raise self.fault
+        assert not self._is_copy, "whoever only looks writes nothing"
         with translated(self._path), Session(self._writing) as session, session.begin():
             yield session
 

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from s1ctl.errors import InputOutputFailed
+from s1ctl.files import unreadable
 from s1ctl.ledger.addresses import Addresses
 from s1ctl.ledger.backups import Backups
 from s1ctl.ledger.connection import Database, check_writable
@@ -73,6 +74,17 @@ def open_ledger(state: Path) -> Ledger:
             hint=f"check its owner, mode and disk: `ls -ld {state}`, `df -h {state}`",
         ) from None
     return Ledger(Database(state / NAME))
+
+
+def copied_ledger(state: Path) -> Ledger:
+    """Read what the ledger holds now, with the schema of today; nothing is made or upgraded.
+
+    Raises as `open_ledger`.
+    """
+    try:
+        return Ledger(Database(state / NAME, copy=current_copy(state / NAME)))
+    except OSError as error:
+        raise unreadable(state / NAME, error) from None
 
 
 def look_at_ledger(state: Path) -> Ledger:

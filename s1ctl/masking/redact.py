@@ -11,8 +11,8 @@ from s1ctl.masking.rules import MASK, RULES, STRONG, Rule
 KNOWN = "known-value"
 PASSES = 5
 KEY_LINES = 200
-_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
-_END = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
+_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+_END = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 
 
 class Known:

@@ -67,9 +67,18 @@ RULES = (
         name="private-key",
         signs=("private key",),
         pattern=re.compile(
-            r"(?P<secret>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?"
-            r"(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$))",
+            r"(?P<secret>-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----.*?"
+            r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|$))",
             re.DOTALL,
+        ),
+    ),
+    Rule(  # the beginning was cut off
+        name="private-key",
+        signs=("private key-----", "private key block-----"),
+        pattern=re.compile(
+            r"^(?P<secret>(?:(?![^\n]*-----BEGIN )[^\n]*\n){0,200}?"
+            r"[^\n]*?-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----)",
+            re.MULTILINE,
         ),
     ),
     Rule(

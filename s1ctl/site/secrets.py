@@ -188,8 +188,10 @@ class SecretStore:
     Every method raises `InputOutputFailed` S1-I11 where the folder cannot be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_read_only: bool = False) -> None:
+        """Use a folder; with `is_read_only` fingerprints without a key are good for nothing."""
         self._folder = folder
+        self._is_read_only = is_read_only
 
     def version(self, name: str) -> int:
         """Say the newest version of `name`; 0 where there is none."""
@@ -250,6 +252,8 @@ class SecretStore:
         """Read the key of the fingerprints; it is made before the first secret, and never again."""
         path = self._folder / KEY
         with self._told("the key of the fingerprints"):
+            if self._is_read_only and not path.exists():
+                return os.urandom(32)
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not any(place.is_dir() for place in self._folder.iterdir()):
                 with contextlib.suppress(FileExistsError):

@@ -1,7 +1,9 @@
 """`support-bundle` at broken sites: it writes one, says what is missing, and keeps secrets."""
 
+import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +19,8 @@ from s1ctl.cli.main import main
 from s1ctl.cli.support import parse_since
 from s1ctl.ledger.ledger import open_ledger
 from s1ctl.masking.redact import Redactor
-from tests.support.cases import CASES, ROOT, outcome_of, stand_of
+from tests.support.cases import CASES, ROOT, outcome_of, stand_of, words_of
+from tests.support.schemas import heard
 
 WORD = "canary-registry-55"
 URL_WORD = "canary/db:p@ss-66"
@@ -75,6 +78,7 @@ def data(site: Path, capsys: pytest.CaptureFixture[str]) -> Data:
         line = ["--site", site / "site.yaml", "support-bundle", *words, "--output", "json"]
         status = main([str(word) for word in line])
         said = capsys.readouterr()
+        assert heard(line, said.out) == ""
         assert [word for word in CANARIES if word in said.out + said.err] == []
         return status, json.loads(said.out)
 
@@ -133,6 +137,22 @@ def test_engine_registry_and_database_may_be_away(data: Data, site: Path, tmp_pa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.tar.gz", "site"]
 
 
+def test_an_older_ledger_is_judged_as_it_is_and_not_upgraded(
+    data: Data, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(site / "state")
+    with monkeypatch.context() as patch:
+        patch.setattr("s1ctl.ledger.migrate.SCHEMA", 2)
+        open_ledger(site / "state").close()
+    (site / "state").chmod(0o755)
+    before, names = stand_of(site), sorted(p.name for p in (site / "state").iterdir())
+    status, document = data("-o", tmp_path / "b.tar.gz")
+    assert (status, parts(document)["checks"]) == (0, "ok")
+    assert stand_of(site) == before
+    assert (site / "state").stat().st_mode & 0o777 == 0o755
+    assert sorted(p.name for p in (site / "state").iterdir()) == names
+
+
 def test_the_ledger_may_be_torn(data: Data, site: Path, tmp_path: Path) -> None:
     ledger = site / "state" / "ledger.db"
     ledger.write_bytes(ledger.read_bytes()[:5000])
@@ -159,8 +179,10 @@ def test_the_site_file_may_not_be_usable(
         path.write_text(path.read_text() + "values: {twice: 1\n")
     else:
         path.chmod(0o666)
+    before = words_of(site / "state")
     status, document = data("-o", tmp_path / "b.tar.gz")
     assert outcome_of(status, document) == CASES["support-bundle-site-file-unusable"].outcome
+    CASES["support-bundle-site-file-unusable"].prove(before, words_of(site / "state"))
     assert code in reasons(document, "site")
     assert parts(document)["host"] == "ok"
     if row == "missing":
@@ -180,12 +202,14 @@ def test_nothing_may_be_installed_or_even_begun(
 ) -> None:
     nowhere = tmp_path / "nowhere.yaml"
     nowhere.write_text(SITE.format(folder=tmp_path / "nowhere", port=closed_port()))
+    before = stand_of(tmp_path / "site")
     status = main(["--site", str(nowhere), "support-bundle", "--output", "json"])
     document = json.loads(capsys.readouterr().out)
     assert outcome_of(status, document) == CASES["support-bundle-nothing-begun"].outcome
     assert document["file"].startswith("s1ctl-support-north-")
     assert "nothing was loaded here" in reasons(document, "ledger")
     assert not (tmp_path / "nowhere").exists()
+    assert stand_of(tmp_path / "site") == before
     assert document["unknown"] == ["registry.password (S1-I10)", "databases.main.url (S1-I10)"]
 
 
@@ -214,6 +238,35 @@ def test_where_it_cannot_be_written_that_is_said(data: Data, tmp_path: Path) -> 
     assert stand_of(tmp_path) == before
 
 
+def test_no_file_is_written_over(
+    data: Data, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, late = tmp_path / "link", tmp_path / "late"
+    link.symlink_to(tmp_path / "nowhere")
+    before = stand_of(tmp_path)
+    for path in (site / "site.yaml", link):
+        status, document = data("-o", path)
+        assert outcome_of(status, document) == CASES["support-bundle-file-is-there"].outcome
+        assert document["error"]["message"] == f"`{path}` is there already"
+    assert stand_of(tmp_path) == before
+    monkeypatch.setattr("s1ctl.report.support.make.check_archive", lambda *_: late.write_text("x"))
+    status, document = data("-o", late)
+    assert outcome_of(status, document) == CASES["support-bundle-file-is-there"].outcome
+    late.unlink()
+    assert stand_of(tmp_path) == before
+
+
+def test_a_medium_without_links_takes_a_bundle_too(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    assert data("-o", tmp_path / "b.tar.gz")[0] == 0
+    check_bundle(tmp_path / "b.tar.gz")
+
+
 def test_a_time_that_is_none_is_refused(data: Data, tmp_path: Path) -> None:
     before = stand_of(tmp_path)
     status, document = data("--since", "yesterday")
@@ -233,6 +286,7 @@ def test_ctrl_c_writes_what_there_is(site: Path, tmp_path: Path, sign: signal.Si
         "--output",
         "json",
     )
+    before = words_of(site / "state")
     with socket.socket(socket.AF_UNIX) as engine:
         engine.bind(str(site / "no.sock"))
         engine.listen()  # it takes connections and never answers
@@ -251,6 +305,8 @@ def test_ctrl_c_writes_what_there_is(site: Path, tmp_path: Path, sign: signal.Si
             out, _ = running.communicate(timeout=30)
     document = json.loads(out)
     assert outcome_of(running.returncode, document) == CASES["support-bundle-interrupted"].outcome
+    CASES["support-bundle-interrupted"].prove(before, words_of(site / "state"))
+    assert heard(words, out) == ""
     found = check_bundle(tmp_path / "b")
     assert "logs/s1ctl.log" in found
     assert json.loads(found["manifest.json"])["is_interrupted"]

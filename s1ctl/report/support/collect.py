@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from s1ctl.errors import S1Error
 from s1ctl.masking.keys import mask_document
-from s1ctl.report.support.lines import capped, lines_of, lines_of_path
+from s1ctl.report.support.lines import capped, lines_of, lines_of_path, without_key_ends
 from s1ctl.report.support.writer import BundleWriter
 
 Status = Literal["ok", "partial", "timeout", "denied", "skipped"]
@@ -82,7 +82,7 @@ class Scope:
         self, name: str, lines: Iterable[bytes], *, before: Counter[str] | None = None
     ) -> None:
         """Add lines; `before` counts what was masked in them while they were made."""
-        rows = self._while_open(capped(lines))
+        rows = self._while_open(without_key_ends(capped(lines)))
         self.writer.add(name, rows, before=before, is_wanted=lambda: not self.is_closed)
         self.files += 1
 

@@ -2,11 +2,13 @@
 
 import io
 import os
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from s1ctl.masking.redact import KEY_LINES
 from s1ctl.masking.rules import MASK
 
 MIB = 1 << 20
@@ -17,6 +19,7 @@ TAIL_BYTES = 8 * MIB
 LOOK_BYTES = 8 * 1024
 CUT = b"<cut: the middle of this file is left out>\n"
 LONG = f"{MASK[:-1]} a line that is too long>\n".encode()
+_KEY = re.compile(rb"-----(BEGIN|END) [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 _MAGIC = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh", b"SQLite format 3")
 
 
@@ -54,6 +57,26 @@ def capped(lines: Iterable[bytes]) -> Iterator[bytes]:
     if is_cut:
         yield CUT
     yield from tail
+
+
+def without_key_ends(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Mask the end of a private key whose beginning is not there: at the start, and after a cut."""
+    held: list[bytes] | None = []
+    for line in lines:
+        if line in (CUT, LONG):
+            yield from (*(held or ()), line)
+            held = []
+        elif held is None:
+            yield line
+        else:
+            held.append(line)
+            mark = _KEY.search(line)
+            if mark and mark[1] == b"END":
+                held = [MASK.encode() + line[mark.end() :]]
+            if mark or len(held) >= KEY_LINES:
+                yield from held
+                held = None
+    yield from held or ()
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:

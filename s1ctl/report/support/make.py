@@ -20,6 +20,7 @@ from s1ctl.report.support.writer import (
     BundleWriter,
     Member,
     put_in_place,
+    refuse_existing,
     unwritable,
     workplace,
 )
@@ -80,10 +81,11 @@ def make_support_bundle(
     """Write a bundle to `path`, mode 0600: whole, or not at all.
 
     When `is_stopped`, what was collected until then is written.
-    Raises `PolicyRefused` S1-P60 where a secret was found in it, `InputOutputFailed` S1-I02 where
-    it cannot be written; nothing else, however broken the site is. Crash: leaves a folder of masked
-    files beside `path` that ends in `.tmp`.
+    Raises `PolicyRefused` S1-P60 where a secret was found in it, `UsageError` S1-U181 where a file
+    is there, `InputOutputFailed` S1-I02 where it cannot be written; nothing else, however broken
+    the site is. Crash: leaves a folder of masked files beside `path` that ends in `.tmp`.
     """
+    refuse_existing(path)
     gathered, chosen = _gather(sources), collectors or collectors_of(sources)
     redactor = Redactor(gathered.known)
     with workplace(path) as (folder, archive):

@@ -1,5 +1,6 @@
 """Write a support bundle: `BundleWriter.add` is the one way in, and it masks everything."""
 
+import errno
 import gzip
 import hashlib
 import os
@@ -15,12 +16,13 @@ from pathlib import Path
 from threading import Lock
 from typing import IO
 
-from s1ctl.errors import InputOutputFailed
+from s1ctl.errors import InputOutputFailed, UsageError
 from s1ctl.files import sync_folder
 from s1ctl.masking.redact import Redactor, Stream
 from s1ctl.report.support.lines import blocks_of
 
 MOST_FILES = 2000
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _UNSAFE = re.compile(r"[^\w.<>*@:+=-]")
 
 
@@ -140,14 +142,43 @@ def workplace(path: Path) -> Iterator[tuple[Path, Path]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise `UsageError` S1-U181 where the bundle would be written over something."""
+    if os.path.lexists(path):
+        raise _is_there(path)
+
+
 def put_in_place(archive: Path, path: Path) -> None:
-    """Move the finished archive to its place. Raises `InputOutputFailed` S1-I02."""
+    """Move the finished archive to its place, never over a file that is there.
+
+    Raises `UsageError` S1-U181, `InputOutputFailed` S1-I02.
+    """
     try:
-        archive.replace(path)
+        _move(archive, path)
         with suppress(OSError):
             sync_folder(path.parent)
+    except FileExistsError:
+        raise _is_there(path) from None
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def _move(archive: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(archive)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        archive.replace(path)  # over the empty file that was just made: a FAT stick has no links
+
+
+def _is_there(path: Path) -> UsageError:
+    return UsageError(
+        f"`{path}` is there already",
+        code="S1-U181",
+        hint="give it another name: `s1ctl support-bundle -o FILE`, or none for one with the time",
+    )
 
 
 def unwritable(path: Path, error: OSError) -> InputOutputFailed:

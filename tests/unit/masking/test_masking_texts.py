@@ -177,6 +177,15 @@ def test_a_private_key_that_spans_what_is_read_at_once_is_masked() -> None:
     assert second.endswith("after\n")
 
 
+@pytest.mark.parametrize("cut", [10, 28, 40])
+def test_the_end_of_a_private_key_is_masked_without_its_beginning(cut: int) -> None:
+    text = f"{PEM[cut:]}, and after\n".replace("PRIVATE KEY", "OPENSSH PRIVATE KEY")
+    assert "qGSM49AgEG" in text
+    assert Redactor(Known(())).leak(text) == "private-key"
+    assert masked(text) == f"{MASK}, and after\n"
+    assert masked(f"before\n{PEM}\nafter\n") == f"before\n{MASK}\nafter\n"
+
+
 def test_a_weak_known_value_is_not_found_in_the_mask() -> None:
     assert len(MASK) < 6
     assert masked("masked secret\n", "masked", "secret") == f"{MASK} {MASK}\n"

@@ -155,6 +155,37 @@ def test_of_a_large_file_head_and_tail_are_kept_and_no_half_line(
         assert sum(map(len, found)) < 300
 
 
+def key_lines(count: int) -> bytes:
+    body = b"".join(b"2026-03-01 %064d\n" % (7 * n) for n in range(count))
+    return b"2026-03-01 -----BEGIN PRIVATE KEY-----\n" + body + b"-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("size", [200, 1000, 3000, 8000])
+def test_of_a_private_key_that_a_cut_goes_through_nothing_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int
+) -> None:
+    monkeypatch.setattr(reading, "HEAD_BYTES", 100)
+    monkeypatch.setattr(reading, "TAIL_BYTES", size)
+    raw = b"first\n" * 100 + key_lines(120) + b"last\n" * 20
+    (tmp_path / "log").write_bytes(raw)
+    writer = BundleWriter(redactor(), tmp_path)
+    Scope(name="x", writer=writer).file("file", tmp_path / "log")
+    Scope(name="x", writer=writer).lines("stream", raw.splitlines(keepends=True))
+    Scope(name="x", writer=writer).text("tail", raw.decode()[-size:])
+    writer.write(tmp_path / "a.tar.gz")
+    check_archive(tmp_path / "a.tar.gz", redactor())
+    found = members(tmp_path / "a.tar.gz")
+    assert [name for name, text in found.items() if "0000" in text or " KEY" in text] == []
+    assert all(text.endswith("last\n" * 20) for text in found.values())
+    if size > 200:
+        assert [name for name, text in found.items() if MASK not in text] == []
+
+
+def test_a_cut_without_a_key_costs_nothing() -> None:
+    lines = [b"a\n", reading.CUT, b"b\n", *([b"c\n"] * 300), key_lines(1)]
+    assert list(reading.without_key_ends(lines)) == lines
+
+
 @pytest.mark.parametrize(
     "raw", [gzip.compress(b"x" * 9), b"a\0b", b"SQLite format 3 ", b"PK\x03\x04"]
 )

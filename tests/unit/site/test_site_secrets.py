@@ -289,6 +289,14 @@ def test_of_a_command_that_fails_the_program_is_told_and_no_argument(
     assert "the whole of `registry.password`" in error.hint
 
 
+def test_whoever_only_looks_makes_no_key(tmp_path: Path) -> None:
+    store = SecretStore(tmp_path / "secrets", is_read_only=True)
+    assert len(store.fingerprint(Secret("a"))) == 64
+    assert list(tmp_path.iterdir()) == []
+    made = SecretStore(tmp_path / "secrets").fingerprint(Secret("a"))
+    assert store.fingerprint(Secret("a")) == made
+
+
 def test_what_a_command_said_is_known_afterwards() -> None:
     SecretSource("cmd:echo word-of-a-command").resolve({"PATH": "/usr/bin:/bin"})
     assert Secret("word-of-a-command") in said_by_commands()
