@@ -10,7 +10,7 @@ import typer
 from s1ctl.cli import context
 from s1ctl.cli.operate import DryRun, Events, Probe, Yes, run_plan
 from s1ctl.cli.output import table
-from s1ctl.cli.progress import duration, size
+from s1ctl.cli.progress import ago, duration, size
 
 if TYPE_CHECKING:
     from s1ctl.ledger.backups import Backup
@@ -115,7 +115,7 @@ def describe(backups: "Sequence[Backup]", *, at: datetime) -> list[str]:
         (
             b.id,
             b.database,
-            duration(max((at - b.taken_at).total_seconds(), 0.0)),
+            ago(b.taken_at, at).removesuffix(" ago"),
             size(b.size_bytes) if Path(b.path).exists() else "gone",
             str(b.rows),
             proven(b, at),
@@ -132,7 +132,7 @@ def proven(backup: "Backup", at: datetime) -> str:
         return "no"
     if not backup.proof.matches:
         return "FAILED"
-    return f"{duration(max((at - backup.proof.at).total_seconds(), 0.0))} ago"
+    return ago(backup.proof.at, at)
 
 
 def document(backup: "Backup") -> dict[str, Any]:

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TextIO
 
 from s1ctl.cli.output import printable
@@ -11,6 +12,7 @@ from s1ctl.progress import Progress
 
 EVERY_S = {True: 0.2, False: 10.0}
 CLEAR = "\r\x1b[K"
+UNKNOWN_AGE = "not known: the clock was set back"
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -112,6 +114,12 @@ def size(count: int) -> str:
     while amount >= 1024 and place < len(UNITS) - 1:
         amount, place = amount / 1024, place + 1
     return f"{count} B" if not place else f"{amount:.1f} {UNITS[place]}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """Say how long ago something was; what lies ahead was written by a clock that was set back."""
+    seconds = (now - at).total_seconds()
+    return f"{duration(seconds)} ago" if seconds >= 0 else UNKNOWN_AGE
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from s1ctl.cli.operate import Cost
+from s1ctl.cli.progress import UNKNOWN_AGE
 from s1ctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def price_of(*, is_accepted: bool) -> "Price":
 def describe(one: "Announcement") -> list[str]:
     """Say what would go of one database."""
     backup = f"backup {one.backup} was taken {one.minutes} min ago, at {one.taken_at}"
+    if one.minutes is None:
+        backup = f"backup {one.backup} was taken at {one.taken_at}; how long ago is {UNKNOWN_AGE}"
     total = sum(one.rows.values())
     if not total:
         return [f"would be lost in {one.database}: no row; {backup}"]
@@ -40,12 +43,15 @@ def describe(one: "Announcement") -> list[str]:
     return lines + [f"  {table}: {count}" for table, count in sorted(one.rows.items())]
 
 
+def _writes(one: "Announcement") -> str:
+    if one.minutes is None:
+        return f"the writes of a time that is {UNKNOWN_AGE}"
+    return f"the writes of {one.minutes} min"
+
+
 def refusal(found: "Sequence[Announcement]") -> UsageError:
     """Refuse a loss that nobody accepted, with its numbers."""
-    parts = [
-        f"{sum(one.rows.values())} rows of `{one.database}`, the writes of {one.minutes} min"
-        for one in found
-    ]
+    parts = [f"{sum(one.rows.values())} rows of `{one.database}`, {_writes(one)}" for one in found]
     return UsageError(
         f"a restore would lose {'; '.join(parts) or 'nothing'}",
         code="S1-U155",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from s1ctl.cli.exit_codes import exit_code
 from s1ctl.cli.output import error_document, table, width
-from s1ctl.cli.progress import duration, size
+from s1ctl.cli.progress import ago, size
 from s1ctl.cli.status import cause_of, operation_document, way_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _said(label: str, text: str, todo: str = "") -> list[str]:
 
 
 def _ago(condition: "Condition", at: datetime) -> str:
-    return f"{duration(max((condition.at - at).total_seconds(), 0.0))} ago"
+    return ago(at, condition.at)
 
 
 def _release(condition: "Condition") -> list[str]:

@@ -4,8 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 from s1ctl.canonical import canonical_json
@@ -31,7 +31,7 @@ class _Watcher:
         self._stream = stream
         self._log: IO[bytes] | None = None
         self._broken: set[str] = set()
-        self._began: dict[int, str] = {}
+        self._began: dict[int, float] = {}
         here.notify.is_quiet = True
 
     def __enter__(self) -> "_Watcher":
@@ -86,7 +86,7 @@ class _Watcher:
         if event.event == "opened":
             return [f"operation {event.operation}: {event.text}"]
         if event.event == "intent":
-            self._began[event.number] = event.at
+            self._began[event.number] = monotonic()
             if sys.stderr.isatty():
                 self._here.notify(
                     Progress(label=f"{label}  {back}{event.text}", done=0, total=0, unit="steps")
@@ -106,10 +106,7 @@ class _Watcher:
 
     def _took(self, event: Event) -> str:
         began = self._began.pop(event.number, None)
-        if began is None:
-            return ""
-        seconds = (datetime.fromisoformat(event.at) - datetime.fromisoformat(began)).total_seconds()
-        return f" ({duration(seconds)})"
+        return "" if began is None else f" ({duration(monotonic() - began)})"
 
     def _own_log(self, event: Event) -> IO[bytes]:
         if self._log is None:

@@ -41,13 +41,14 @@ from s1ctl.site.secrets import Secret
 class Announcement(Value):
     """What a restore would take from one database: `rows` of each table, and `minutes` of writes.
 
-    `live` and `kept` are all rows of each table now, and in the backup.
+    `live` and `kept` are all rows of each table now, and in the backup; `minutes` is null where
+    the clock was set back since.
     """
 
     database: str
     backup: str
     taken_at: str
-    minutes: int
+    minutes: int | None
     rows: Counts
     live: Counts
     kept: Counts
@@ -304,8 +305,10 @@ def _no_way_back(step: RestoreBackup) -> Inconclusive:
     )
 
 
-def _minutes_since(context: Context, backup: Backup) -> int:
-    return max(0, round((context.now() - backup.taken_at).total_seconds() / 60))
+def _minutes_since(context: Context, backup: Backup) -> int | None:
+    """Say how old a backup is; one that was taken later than now tells of a clock set back."""
+    seconds = (context.now() - backup.taken_at).total_seconds()
+    return round(seconds / 60) if seconds >= 0 else None
 
 
 def _change(run: Run, step: SetPassword, *, former: SecretUse, to: SecretUse) -> None:

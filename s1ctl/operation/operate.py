@@ -208,10 +208,10 @@ def _walk(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> Outco
 
 
 def _walked(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> Outcome:
-    began = run.context.now()
+    began = run.context.clock()
     end = _go(run, go, watch)
     numbers = watch.stop() if watch else None
-    seconds = (run.context.now() - began).total_seconds()
+    seconds = run.context.clock() - began
     try:
         return _close(run, end, numbers=numbers, seconds=seconds)
     except InputOutputFailed as error:

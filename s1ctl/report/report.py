@@ -41,13 +41,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One attempt at a step, or one that was never begun (`result` None)."""
+    """One attempt at a step, or one that was never begun (`result` None).
+
+    `seconds` is None where the clock was set back meanwhile.
+    """
 
     number: int
     text: str
     is_undo: bool = False
     result: Result | None = None
-    seconds: float = 0.0
+    seconds: float | None = 0.0
     x: float = 0.0
     width: float = 0.0
     essentials: tuple[tuple[str, str], ...] = ()
@@ -200,13 +203,14 @@ def _groups(
 def _row(attempt: Attempt, item: Item, entries: Sequence[JournalEntry], axis: Axis) -> Row:
     x, end = axis.places[attempt.first], axis.places[attempt.last]
     width = max(end - x, LEAST)
-    spent = entries[attempt.last].at - entries[attempt.first].at
+    times = [entry.at for entry in entries[attempt.first : attempt.last + 1]]
+    spent = times[-1] - times[0] if times == sorted(times) else None
     return Row(
         number=item.number,
         text=describe_step(item.step),
         is_undo=attempt.direction == "undo",
         result=attempt.result,
-        seconds=spent.total_seconds(),
+        seconds=None if spent is None else spent.total_seconds(),
         x=min(x, 1000 - width),
         width=width,
         essentials=essentials(attempt.record),

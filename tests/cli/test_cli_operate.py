@@ -135,9 +135,9 @@ def test_what_is_no_version_is_refused() -> None:
 
 
 def event(kind: str, **fields: object) -> Event:
-    second = {"intent": 0}.get(kind, 3)
+    day = {"intent": 2}.get(kind, 1)  # the clock was set back meanwhile
     return Event(
-        at=f"2026-03-01T02:03:0{second}+00:00",
+        at=f"2026-03-0{day}T02:03:00+00:00",
         operation="op-7",
         event=kind,
         number=2,
@@ -157,7 +157,10 @@ def here(tmp_path: Path) -> Here:
     return made
 
 
-def test_events_are_lines_on_stderr_and_ndjson_in_log_and_file(here, capsys, tmp_path) -> None:
+def test_events_are_lines_on_stderr_and_ndjson_in_log_and_file(
+    here, capsys, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("s1ctl.cli.watch.monotonic", iter((7.0, 10.0)).__next__)
     stream = tmp_path / "events"
     with watching(here, str(stream)) as observe:
         observe(event("intent", text="replace web"))

@@ -1,8 +1,10 @@
 import io
+from datetime import timedelta
 
 from s1ctl.cli.output import fitted
-from s1ctl.cli.progress import ProgressLine, describe, duration, size
+from s1ctl.cli.progress import ProgressLine, ago, describe, duration, size
 from s1ctl.progress import Progress
+from tests.support.ledgers import NOW
 
 MIB = 1 << 20
 
@@ -107,3 +109,9 @@ def test_lines_wider_than_the_terminal_break_between_words_under_their_text() ->
     ]
     assert fitted("a digest " + "f" * 80, 60) == "a digest\n" + "f" * 80
     assert fitted("short", 60) == "short"
+
+
+def test_what_lies_ahead_was_written_by_a_clock_that_was_set_back() -> None:
+    assert ago(NOW - timedelta(minutes=5), NOW) == "5 min ago"
+    assert ago(NOW, NOW) == "0.0 s ago"
+    assert ago(NOW + timedelta(seconds=1), NOW) == "not known: the clock was set back"

@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -713,7 +715,60 @@ def test_a_hook_that_others_may_write(site: DatabaseSite) -> None:
     assert outcome_of(status, document) == CASES["hook-writable"].outcome
     assert f"`{path}` may be written by others (mode 0775)" in message(document)
     assert f"chmod go-w {path}" in message(document)
-    assert (site.stand(), installs(site)) == (before, known)
+    CASES["hook-writable"].prove(before, site.words())
+    assert installs(site) == known
+
+
+class _Clock(datetime):
+    """A clock that can be set back."""
+
+    back = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Any:
+        return datetime.now(tz) - cls.back
+
+
+def set_back_and_explode(*_: object, **__: object) -> None:
+    _Clock.back = timedelta(days=1)
+    raise RuntimeError("a bug in a step")
+
+
+def interrupt(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_clock_that_is_set_back_in_the_middle_of_an_upgrade(
+    site: DatabaseSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = site.folder / "told"
+    hook(site, "pause", f"cat >>{told}")
+    monkeypatch.setattr("s1ctl.cli.surroundings.datetime", _Clock)
+    monkeypatch.setattr(_Clock, "back", timedelta())
+    step = "s1ctl.operation.schema.apply_revision"
+    with monkeypatch.context() as patch:
+        patch.setattr(step, set_back_and_explode)
+        ended, said = [site.upgrade()], site.said
+        patch.setattr(step, interrupt)
+        ended.append(site.data("resume"))
+    said += site.said
+    ended.append(site.data("resume"))
+    assert [status for status, _ in ended] == [31, 130, 0]
+    assert outcome_of(*ended[-1]) == CASES["clock-set-back"].outcome
+    assert all(0 <= document["seconds"] < 600 for _, document in ended)
+    assert "(-" not in said + site.said
+    notices = [json.loads(line) for line in told.read_text().splitlines()]
+    assert [one["event"] for one in notices] == ["pause", "pause"]
+    assert [one["outcome"] for one in notices] == ["paused", "paused"]
+    assert "a bug in a step" in notices[0]["cause"]["message"]
+
+    history = site.done("history", "--verify")
+    operation = history["operations"][0]
+    assert operation["operation"] == ended[0][1]["operation"]
+    times = [entry["at"] for entry in operation["journal"]]
+    assert times != sorted(times)
+    ends = [one["step"] for one in operation["journal"] if one["event"] == "done" and one["step"]]
+    assert ends == list(dict.fromkeys(ends))
 
 
 def test_a_hook_that_fails_at_the_end_is_warned_of(site: DatabaseSite) -> None:

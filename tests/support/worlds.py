@@ -109,6 +109,7 @@ class World:
             holder=own_holder("operator"),
             now=self.now,
             tell=self.events.append,
+            clock=time.monotonic,
             masked=lambda text: mask_known(text, None, state=self.state, environment={}),
             interrupts=Interrupts(),
             site=SimpleNamespace(name="acme", hooks=self.hooks),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
+from s1ctl.cli import restoring
 from s1ctl.cli.backup import describe
 from s1ctl.errors import Inconclusive, InputOutputFailed, StepFailed
 from s1ctl.ledger.backups import Backup, Proof
@@ -19,7 +20,7 @@ from s1ctl.operation.dumps import lost_rows
 from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import ApplyRevision, Archive, BackUp, RestoreBackup
 from s1ctl.progress import silent
-from s1ctl.shape import changed
+from s1ctl.shape import changed, plain
 from s1ctl.site.config import DatabaseAccess
 from s1ctl.site.secrets import Secret, SecretSource
 from tests.support.ledgers import INSTANCE, PLAN, RELEASE, SETTINGS
@@ -230,3 +231,26 @@ def check_schema(held: tuple[str, ...]) -> None:
     installed: Any = SimpleNamespace(version="1.1.0")
     backup = changed(BACKUP, revisions=held)
     refuse_other_schema(backup, manifest, installed, ("0001", "0002"))
+
+
+def test_how_old_a_backup_is_is_not_known_when_the_clock_was_set_back(run: Any) -> None:
+    assert backups._minutes_since(run.context, changed(BACKUP, taken_at=NOW)) == 9
+    later = changed(BACKUP, taken_at=NOW + timedelta(days=1))
+    assert backups._minutes_since(run.context, later) is None
+    assert plain(changed(announcement(), minutes=None))["minutes"] is None
+
+
+def announcement() -> backups.Announcement:
+    return backups.Announcement(
+        database="console", backup="b0001", taken_at=NOW.isoformat(), minutes=9, rows={"t": 2},
+        live={"t": 2}, kept={"t": 0},
+    )  # fmt: skip
+
+
+def test_a_loss_of_an_unknown_time_says_so_and_never_that_it_is_none() -> None:
+    known, unknown = announcement(), changed(announcement(), minutes=None)
+    assert "taken 9 min ago" in restoring.describe(known)[0]
+    assert "the writes of 9 min" in restoring.refusal([known]).message
+    for text in (restoring.describe(unknown)[0], restoring.refusal([unknown]).message):
+        assert "not known: the clock was set back" in text
+        assert " min" not in text

@@ -110,3 +110,15 @@ def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
     entries = journal((1, "do", "intent", 10), (1, "do", "done", 0), (0, "do", "done", 5))
     axis = make_axis([e.at for e in entries], find_attempts(entries))
     assert axis.places == (0, 0, WIDTH)
+
+
+def test_a_clock_that_is_set_back_adds_no_time_and_takes_none_away() -> None:
+    entries = journal(
+        (1, "do", "intent", 0),
+        (1, "do", "done", 4),
+        (2, "do", "intent", -86400),
+        (2, "do", "done", -86393),
+    )
+    axis = make_axis([entry.at for entry in entries], find_attempts(entries))
+    assert axis.seconds == 11
+    assert list(axis.places) == sorted(axis.places)

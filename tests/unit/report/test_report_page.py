@@ -130,6 +130,24 @@ def test_every_step_has_a_bar_on_the_axis(world: World) -> None:
     assert [group.title for group in report.groups] == ["stage", "hop to 1.1.0"]
 
 
+def test_a_clock_that_is_set_back_in_a_step_gives_no_negative_time(world: World) -> None:
+    plan = upgrade()
+
+    def set_back() -> None:
+        world.clock -= timedelta(days=1)
+
+    world.steals[number_of(plan, "Roll")] = set_back
+    outcome = apply_plan(world.context(), plan, actions=world.action)
+    assert 0 <= outcome.seconds < 3600
+    report = report_of(world)
+    times = [row.seconds for group in report.groups for row in group.rows]
+    assert times.count(None) == 1
+    assert all(seconds is None or seconds >= 0 for seconds in times)
+    text = page_of(world).text
+    assert "not known" in text
+    assert "-86" not in text
+
+
 def test_a_failed_hop_shows_its_cause_what_was_taken_back_and_what_never_began(
     world: World,
 ) -> None:
