@@ -14,7 +14,7 @@ from s1ctl.plan.plan import Plan
 from s1ctl.plan.steps import RecordRelease
 from tests.support.plans import install_first, upgrade
 from tests.support.turns import TURNS, install_middle
-from tests.support.worlds import KEPT, Killed, Mortal, World, make_world
+from tests.support.worlds import UNDONE, Killed, Mortal, World, make_world
 
 PLANS = {"upgrade": upgrade, **TURNS}
 
@@ -100,7 +100,7 @@ def test_killed_at_every_moment_and_rolled_back_nothing_of_the_hop_is_left(
     before = as_it_stands(make("before"))[1]
     run(undisturbed, plan)
     hop = {str(item.number) for item in numbered(plan) if item.hop}
-    kept = {str(item.number) for item in numbered(plan) if type(item.step).__name__ in KEPT}
+    kept = {str(item.number) for item in numbered(plan) if type(item.step).__name__ not in UNDONE}
     for at in range(1, undisturbed.mortal.passed + 1):
         world = make(at)
         killed(world, plan, at)
