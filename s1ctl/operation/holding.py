@@ -63,13 +63,16 @@ def _take_at_engine(context: Context, mark: Hold) -> None:
 
 
 def _is_over(context: Context, hold: Hold) -> bool:
-    """Say whether what the engine still holds has ended, as our ledger and this host know."""
+    """Say whether what the engine still holds has ended, as our ledger and this host know.
+
+    An operation that the ledger does not know was killed before it was opened.
+    """
     if hold.host != context.holder.host:
         return False
     operation = context.ledger.operations.find(hold.operation)
     if operation is None:
         process = Holder(who=hold.who, host=hold.host, pid=hold.pid, boot_id=hold.boot_id)
-        return not hold.plan and not lives(process)
+        return not lives(process)
     is_ours = str(operation.plan.digest) == hold.plan
     return is_ours and operation.state not in UNFINISHED
 

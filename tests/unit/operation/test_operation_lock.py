@@ -6,8 +6,10 @@ import pytest
 
 from s1ctl.errors import Inconclusive, InputOutputFailed, PlanDiffers, SiteHeld
 from s1ctl.ledger.holder import Holder
+from s1ctl.operation.holding import holding
 from s1ctl.operation.operate import apply_plan, resume, take_back
 from s1ctl.plan.plan import Plan
+from s1ctl.targets.docker_hold import Hold
 from tests.support.plans import install, install_first, number_of, upgrade
 from tests.support.worlds import Killed, Mortal, World, make_world
 
@@ -105,6 +107,39 @@ def test_killed_while_it_closes_the_site_is_free_for_the_next(
         with pytest.raises(PlanDiffers):
             run(world, plan)
         assert world.holder is None, f"killed at moment {at} of {total}"
+
+
+def test_killed_in_a_start_hook_the_site_is_free_for_whatever_comes_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("s1ctl.operation.hooks.run_start", die)
+        with pytest.raises(Killed):
+            run(world, upgrade())
+    assert world.ledger.operations.unfinished() is None
+    assert world.mark.plan == str(upgrade().digest)
+    with pytest.raises(SiteHeld), holding(world.context(), "prune"):
+        pytest.fail("the process lives")
+    monkeypatch.setattr("s1ctl.operation.holding.lives", lambda _: False)
+    with holding(world.context(), "prune"):
+        assert world.holder == "prune"
+    assert (world.holder, world.ledger.lock.holder()) == (None, None)
+    assert run(world, upgrade()).state == "done"  # type: ignore[attr-defined]
+
+
+def test_what_another_host_holds_is_never_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s1ctl.operation.holding.lives", lambda _: False)
+    world.mark = Hold(
+        operation="op-9", who="other", host="elsewhere", pid=1, boot_id="b", since="", plan="p",
+        message="",
+    )  # fmt: skip
+    with pytest.raises(SiteHeld), holding(world.context(), "prune"):
+        pytest.fail("it is held")
 
 
 def test_an_engine_that_is_gone_at_the_end_does_not_undo_the_end(world: World) -> None:
