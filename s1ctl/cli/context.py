@@ -159,11 +159,11 @@ class Here:
 
     def masked(self, text: str) -> str:
         """Mask every secret that is at hand, and what looks like one; no command is run for it."""
-        from s1ctl.site.known import mask_known
+        from s1ctl.site.known import mask_of
 
         site: Site | None = self.__dict__.get("site")
         state = site.state if site else self.default_state
-        return mask_known(text, site, state=state, environment=self.environment)
+        return mask_of(site, state=state, environment=self.environment)(text)
 
     def close(self) -> None:
         """End a line of progress that still moves."""

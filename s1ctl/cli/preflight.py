@@ -121,7 +121,7 @@ def _look(
     recorded = waive(surroundings, needs, findings, reasons) if reasons else ()
     waivers = waivers_of(surroundings, needs)
     if save is not None:
-        write_facts(save, write_saved(checks, needs, facts, waivers))
+        write_facts(save, write_saved(checks, needs, facts, waivers, mask=surroundings.mask))
     return honour(findings, waivers), recorded
 
 

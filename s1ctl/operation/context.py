@@ -15,7 +15,7 @@ from s1ctl.operation.interrupt import Interrupts
 from s1ctl.release.compose import ComposeFile, parse_compose
 from s1ctl.release.verified import VerifiedRelease
 from s1ctl.site.config import Site, place_in
-from s1ctl.site.known import mask_known
+from s1ctl.site.known import mask_of
 from s1ctl.site.secrets import SecretStore
 from s1ctl.targets.settings import RegistryAuth
 from s1ctl.trust.root import Trust
@@ -82,9 +82,10 @@ class Context:
         """Name a folder below `state/work`; what uses it empties it."""
         return self.site.state / "work" / name
 
-    def masked(self, text: str) -> str:
-        """Mask every secret of the site, and what looks like one; no command is run for it."""
-        return mask_known(text, self.site, state=self.site.state, environment=self.environment)
+    @property
+    def mask(self) -> Callable[[str], str]:
+        """What masks every secret that the site has now, and what looks like one."""
+        return mask_of(self.site, state=self.site.state, environment=self.environment)
 
     def tell(self, event: Event) -> None:
         """Hand an event to whoever watches."""

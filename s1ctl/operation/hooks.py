@@ -120,7 +120,7 @@ def _run(context: Context, command: HookCommand, notice: Notice, program: Path) 
 
 def _masked(context: Context, said: str) -> str:
     """Mask what a hook said, then keep the end of it: half of a secret is not found."""
-    return context.masked(said)[-MAX_SAID:].strip() if said else said
+    return context.mask(said)[-MAX_SAID:].strip() if said else said
 
 
 def _environment(context: Context, notice: Notice) -> dict[str, str]:

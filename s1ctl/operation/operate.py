@@ -186,9 +186,9 @@ class _TakenBack(Exception):
 
 def _backward(run: Run) -> State:
     refuse_past_restore(run)
-    run.turns.append("undo")
     with run.context.interrupts.shielded():
         run.context.ledger.operations.set_direction(run.operation.id, "undo")
+        run.turns.append("undo")
     return "done" if take_back_hop(run) else "taken-back"
 
 
@@ -225,7 +225,7 @@ def _unrecorded(run: Run, error: S1Error, *, seconds: float) -> Outcome:
         verb=run.operation.plan.verb,
         state="paused",
         version=run.operation.plan.start_version,
-        head="not written",
+        head=None,
         seconds=seconds,
         error=error,
         **_ends(run),
@@ -274,7 +274,7 @@ def _go(run: Run, go: Callable[[Run], State], watch: OpenLoop | None) -> _End:
 
 def _bug(context: Context, cause: Exception) -> Inconclusive:
     error = Inconclusive(
-        context.masked(f"a bug in s1ctl: {type(cause).__name__}: {cause}"),
+        context.mask(f"a bug in s1ctl: {type(cause).__name__}: {cause}"),
         code="S1-O20",
         hint="send the log to the maintainers, then run `s1ctl resume`",
     )

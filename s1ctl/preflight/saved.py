@@ -1,13 +1,15 @@
 """Collected facts as a file, to be judged elsewhere. Nothing secret is in it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Literal, NoReturn
 
 from s1ctl import __version__
 from s1ctl.errors import UsageError
 from s1ctl.ledger.waivers import Waiver
+from s1ctl.masking.redact import masked
 from s1ctl.preflight.check import Check, evaluate
 from s1ctl.preflight.finding import Finding
 from s1ctl.preflight.needs import Needs
@@ -43,9 +45,17 @@ class Saved:
 
 
 def write_saved(
-    checks: Sequence[Check], needs: Needs, facts: Facts, waivers: Sequence[Waiver]
+    checks: Sequence[Check],
+    needs: Needs,
+    facts: Facts,
+    waivers: Sequence[Waiver],
+    *,
+    mask: Callable[[str], str] = masked,
 ) -> bytes:
-    """Write facts and needs as JSON, without what the site file says of secrets and hooks."""
+    """Write facts and needs as JSON, without what the site file says of secrets and hooks.
+
+    Every text in it goes through `mask`.
+    """
     document = Document(
         format=1,
         s1ctl=__version__,
@@ -55,7 +65,17 @@ def write_saved(
         facts=facts,
         waivers=tuple(waivers),
     )
-    return (json.dumps(plain(document), indent=1, ensure_ascii=False) + "\n").encode()
+    shown = _masked(plain(document), cache(mask))
+    return (json.dumps(shown, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _masked(data: Any, mask: Callable[[str], str]) -> Any:
+    """Mask texts one by one, so that the document keeps its shape."""
+    if isinstance(data, dict):
+        return {key: _masked(value, mask) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_masked(value, mask) for value in data]
+    return mask(data) if isinstance(data, str) else data
 
 
 def _bare(site: Site) -> Site:

@@ -1,8 +1,9 @@
 """Every secret that s1ctl keeps or is pointed at, so that its value can be masked."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from s1ctl.errors import S1Error
@@ -74,15 +75,17 @@ def _add_sources(
             gathered.unknown.append(f"{name} ({error.code})")
 
 
-def mask_known(text: str, site: Site | None, *, state: Path, environment: Mapping[str, str]) -> str:
-    """Mask every secret of a site, and what looks like one, in a text that others said.
+def mask_of(
+    site: Site | None, *, state: Path, environment: Mapping[str, str]
+) -> Callable[[str], str]:
+    """Make what masks every secret of a site, and what looks like one, in texts of others.
 
     No command is run for it. Raises nothing: what cannot be read is not known.
     """
     gathered = gather_known(
         site, text="", states=(state,), environment=environment, has_commands=False
     )
-    return masked_by(gathered.known, text)
+    return partial(masked_by, gathered.known)
 
 
 def _add_files(gathered: Gathered, state: Path, pattern: str) -> None:

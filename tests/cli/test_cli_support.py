@@ -137,6 +137,24 @@ def test_engine_registry_and_database_may_be_away(data: Data, site: Path, tmp_pa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.tar.gz", "site"]
 
 
+def test_a_commands_arguments_are_told_nowhere(
+    data: Data, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, facts = site / "site.yaml", tmp_path / "facts.json"
+    command = "cmd:false --role-id canary-role-31"
+    path.write_text(path.read_text().replace(f"file:{site}/word", command))
+    _, document = data("-o", tmp_path / "b.tar.gz")
+    found = members(tmp_path / "b.tar.gz")
+    main(["--site", str(path), "preflight", "--save", str(facts)])
+    said = capsys.readouterr()
+    texts = {**found, "facts": facts.read_text(), "said": said.out + said.err}
+    assert [name for name, text in texts.items() if "canary-role" in text] == []
+    told = "the secret `cmd:false` for `registry.password` does not resolve"
+    for name in ("facts/facts.json", "checks/results.json", "facts", "said"):
+        assert told in " ".join(texts[name].split())
+    assert document["unknown"] == ["registry.password (S1-I10)"]
+
+
 def test_an_older_ledger_is_judged_as_it_is_and_not_upgraded(
     data: Data, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,7 +80,7 @@ class Walks:
             clock=time.monotonic,
             sleep=time.sleep,
             tell=self.observe,
-            masked=lambda text: text,
+            mask=lambda text: text,
             interrupts=Interrupts(),
             release=lambda digest: self.releases[digest],
             admitted=lambda digest: self.releases[digest],

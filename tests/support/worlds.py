@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from s1ctl.plan.presence import Presence
 from s1ctl.plan.steps import RecordRelease
 from s1ctl.progress import Notify
 from s1ctl.site.hooks import Hooks
-from s1ctl.site.known import mask_known
+from s1ctl.site.known import mask_of
 
 # As the real actions are: tests/integration/test_world_contract.py holds both to one contract.
 UNDONE = ("Roll", "Retire", "SetPassword", "StopApps", "RestoreBackup")
@@ -108,9 +109,9 @@ class World:
             ),
             holder=own_holder("operator"),
             now=self.now,
-            tell=self.events.append,
             clock=time.monotonic,
-            masked=lambda text: mask_known(text, None, state=self.state, environment={}),
+            tell=self.events.append,
+            mask=mask_of(None, state=self.state, environment={}),
             interrupts=Interrupts(),
             site=SimpleNamespace(name="acme", hooks=self.hooks),
             site_file=None,
