@@ -20,14 +20,17 @@ def load_path(
 ) -> None:
     """Load the files that are given, and from folders what the path to `goal` lacks.
 
-    Without any, the site file's `media` are searched.
+    Without any, the site file's `media` are searched. Nothing is loaded for a `goal` below what is
+    installed: the plan refuses it.
     """
+    installed = here.ledger.releases.installed()
+    if installed is not None and goal < installed.version:
+        return
     for file in given or ():
         if not file.is_dir():
             load(here, file)
     found = search(here, [path for path in given or () if path.is_dir()] if given else None)
-    installed = here.ledger.releases.installed()
-    if not found or installed is None or goal <= installed.version:
+    if not found or installed is None or goal == installed.version:
         return  # the plan says what is wrong, if anything is
     places = {item.version: item for item in found}
     for bundle in carry(here, goal, reasons, found):

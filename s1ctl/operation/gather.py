@@ -15,7 +15,7 @@ from s1ctl.operation.databases import (
     refuse_changed_texts,
 )
 from s1ctl.operation.demands import check_consent, check_tool
-from s1ctl.operation.route import find_route
+from s1ctl.operation.route import equivocation, find_route, refuse_twin
 from s1ctl.operation.unknown_units import refuse_unknown_units
 from s1ctl.plan.plan import Plan, SecretUse, Settings
 from s1ctl.plan.planner import plan_change, plan_contract, plan_install, plan_upgrade
@@ -34,7 +34,7 @@ def install_plan(context: Context, digest: Digest) -> Plan:
     """Plan the first release.
 
     Raises `UsageError` S1-U18 where one is installed, `SiteHeld` S1-N28 where one runs that the
-    ledger does not know.
+    ledger does not know, `Withdrawn` S1-T21 where another release of its version is loaded.
     """
     installed = context.ledger.releases.installed()
     if installed is not None:
@@ -44,6 +44,7 @@ def install_plan(context: Context, digest: Digest) -> Plan:
             hint="run `s1ctl upgrade --to VERSION`",
         )
     view = release_view(context, digest)
+    refuse_twin(context, view.version)
     refuse_unknown_units(context, view.manifest)
     return plan_install(site_view(context), view)
 
@@ -357,13 +358,11 @@ def _refuse_lower(installed: Installed, goal: Version, loaded: tuple[LoadedRelea
             code="S1-T20",
             hint="go back with `s1ctl rollback`, which uses the recorded release",
         )
-    same = [r for r in loaded if r.version == goal == installed.version]
-    if any(r.digest != installed.digest for r in same):
-        raise Withdrawn(
-            f"two different releases call themselves {goal}",
-            code="S1-T21",
-            hint="ask the vendor which of them is the right one; do not proceed",
-        )
+    for release in loaded:
+        if release.version == goal == installed.version and release.digest != installed.digest:
+            raise equivocation(
+                goal, f"`{installed.digest}` is installed, `{release.digest}` is loaded"
+            )
 
 
 def _current(installed: Installed) -> Current:

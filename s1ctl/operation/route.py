@@ -37,13 +37,16 @@ class Bundle:
 def find_route(context: Context, start: Version, goal: Version, reasons: Reasons) -> Route:
     """Choose the path from `start` to `goal`; `reasons` open gates by name.
 
-    Raises `NoPath` S1-N01, S1-N02, S1-N21, and S1-N27 for a reason that opens no gate of the map.
+    Raises `NoPath` S1-N01, S1-N02, S1-N21, and S1-N27 for a reason that opens no gate of the map;
+    `Withdrawn` S1-T21 where two loaded releases are one of the path.
     """
     admitted = _admitted(context, goal)
     loaded = admitted.newest
     nodes = tuple(_nodes(admitted))
     keys = _keys(context, nodes, start, goal, reasons)
     legs = choose_path(start, goal, nodes, keys=keys)
+    for leg in legs:
+        admitted.refuse_twin(leg.to)
     return Route(
         legs=legs,
         releases=tuple(loaded[leg.to] for leg in legs),
@@ -94,6 +97,15 @@ class _Admitted:
     newest: Mapping[Version, LoadedRelease]
     manifests: Mapping[Version, ReleaseManifest]
     withdrawn: Collection[Version]
+    twins: Mapping[Version, LoadedRelease]
+
+    def refuse_twin(self, version: Version) -> None:
+        """Refuse a version that two releases have, so that no sequence decides. `Withdrawn`."""
+        if version in self.twins:
+            raise equivocation(
+                version,
+                f"`{self.newest[version].digest}` and `{self.twins[version].digest}` are loaded",
+            )
 
 
 def _admitted(context: Context, goal: Version) -> _Admitted:
@@ -105,17 +117,36 @@ def _admitted(context: Context, goal: Version) -> _Admitted:
     newest: dict[Version, LoadedRelease] = {}
     manifests: dict[Version, ReleaseManifest] = {}
     refused: dict[Version, S1Error] = {}
+    twins: dict[Version, LoadedRelease] = {}
     for release in sorted(context.ledger.releases.loaded(), key=lambda one: one.sequence):
         try:
             manifests[release.version] = context.admitted(release.digest).manifest
         except (Withdrawn, NotVerified) as error:
             refused[release.version] = error
         else:
+            former = newest.get(release.version)
+            twins.pop(release.version, None)
+            if former is not None and former.sequence == release.sequence:
+                twins[release.version] = former
             newest[release.version] = release
     withdrawn = refused.keys() - newest.keys()
     if goal in withdrawn:
         raise refused[goal]
-    return _Admitted(newest=newest, manifests=manifests, withdrawn=withdrawn)
+    return _Admitted(newest=newest, manifests=manifests, withdrawn=withdrawn, twins=twins)
+
+
+def refuse_twin(context: Context, version: Version) -> None:
+    """Refuse what another loaded release equals in version and sequence. `Withdrawn` S1-T21."""
+    _admitted(context, version).refuse_twin(version)
+
+
+def equivocation(version: Version, which: str) -> Withdrawn:
+    """Make the error for two releases of one version."""
+    return Withdrawn(
+        f"two different releases call themselves {version}: {which}",
+        code="S1-T21",
+        hint="do not proceed; ask the vendor which digest is right, and to revoke the other",
+    )
 
 
 def _nodes(admitted: _Admitted, at_hand: Iterable[ReleaseManifest] = ()) -> Iterator[Node]:
