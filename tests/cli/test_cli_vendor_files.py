@@ -85,17 +85,21 @@ def test_a_version_without_quotes_is_told(provoke: Provoke) -> None:
 
 @pytest.mark.parametrize("file", ["recipe.yaml", "compose.yaml"])
 @pytest.mark.parametrize(
-    ("text", "name"),
+    ("text", "name", "said_at"),
     [
-        ("a: 1\na: 2\n", "vendor-file-duplicate-key"),
-        ("a: !!python/name:os.system x\n", "vendor-file-tag"),
-        ("a: &a [x]\nb: [*a, *a]\n", "vendor-file-tag"),
-        ("a:\n\tb: 1\n", "vendor-file-tab"),
-        ("a: [" * 99, "vendor-file-tab"),
+        ("a: 1\na: 2\n", "vendor-file-duplicate-key", "2:1: the key `a` occurs twice"),
+        ("s:\n  a: 1\n  a: 2\n", "vendor-file-duplicate-key", "3:3: the key `a` occurs twice"),
+        ("a: !!python/name:os.system x\n", "vendor-file-tag", "1:4: YAML tags are not allowed"),
+        ("a: 1\nb: [x, !t y]\n", "vendor-file-tag", "2:8: YAML tags are not allowed"),
+        ("a: 1\nb: &a [x]\n", "vendor-file-tag", "2:4: YAML anchors are not allowed"),
+        ("a: x\nbc: [*a, *a]\n", "vendor-file-tag", "2:6: YAML aliases are not allowed"),
+        ("a:\n\tb: 1\n", "vendor-file-tab", "2:1: found character '\\t'"),
+        ("a:\n  b: 1\n  \tc: 2\n", "vendor-file-tab", "3:3: found character '\\t'"),
+        ("a: [" * 99, "vendor-file-tab", "1:128: more than 32 levels"),
     ],
 )
-def test_what_is_not_plain_yaml_is_refused_with_its_line(
-    provoke: Provoke, file: str, text: str, name: str
+def test_what_is_not_plain_yaml_is_refused_with_its_line_and_column(
+    provoke: Provoke, file: str, text: str, name: str, said_at: str
 ) -> None:
     rows = {
         "vendor-file-duplicate-key": CASES["vendor-file-duplicate-key"],
@@ -104,7 +108,7 @@ def test_what_is_not_plain_yaml_is_refused_with_its_line(
     }
     said = provoke(file, raw=text.encode())
     assert said.outcome == rows[name].outcome
-    assert f"{file}:" in said.message
+    assert f"/{file}:{said_at}" in said.message
 
 
 def test_keys_of_a_service_that_are_not_allowed_are_all_told_at_once(provoke: Provoke) -> None:
@@ -122,20 +126,26 @@ def test_keys_of_a_service_that_are_not_allowed_are_all_told_at_once(provoke: Pr
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("old", "new", "place", "words"),
     [
-        ("role: app", "role: api", "one of `app`, `data`, `edge` or `job`, and is the text `api`"),
-        ("image: console", "image: docker.io/console:1", "the name of one of the recipe's images"),
-        ("secrets: [db_password]", "secrets: db_password", "a list"),
-        ("port: 8080", "port: 80800", "a port from 1 to 65535"),
+        (
+            "role: app", "role: api", "8:15",
+            "one of `app`, `data`, `edge` or `job`, and is the text `api`",
+        ),
+        (
+            "image: console", "image: docker.io/console:1", "3:5",
+            "the name of one of the recipe's images",
+        ),
+        ("secrets: [db_password]", "secrets: db_password", "7:5", "a list"),
+        ("port: 8080", "port: 80800", "8:35", "a port from 1 to 65535"),
     ],
-)
+)  # fmt: skip
 def test_a_value_of_a_compose_file_is_told_with_what_may_stand_there(
-    provoke: Provoke, old: str, new: str, words: str
+    provoke: Provoke, old: str, new: str, place: str, words: str
 ) -> None:
     said = provoke("compose.yaml", (old, new))
     assert said.outcome == CASES["compose-wrong-value"].outcome
-    assert "compose.yaml:" in said.message
+    assert f"compose.yaml:{place}: " in said.message
     assert words in said.message
 
 
