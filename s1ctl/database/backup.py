@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from s1ctl.database.local import run_local
@@ -55,19 +56,33 @@ def write_dump(
 ) -> DumpRecord:
     """Write a dump as it streams in; `expected_bytes` is what `database_size` says.
 
-    Atomic: 0600, written to a neighbour, fsynced, renamed; whatever ends it early leaves no file,
-    a kill at most a neighbour that ends in `.tmp`. Raises `InputOutputFailed` S1-D50, S1-D51.
+    Atomic: 0600, written to a neighbour, fsynced, renamed; whatever ends it early leaves no file
+    and no folder of its own, a kill at most a neighbour that ends in `.tmp`. Raises
+    `InputOutputFailed` S1-D50, S1-D51.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        check_free(path.parent, expected_bytes)
-        return _write(chunks, path, notify, expected_bytes)
+        with _folder(path.parent):
+            check_free(path.parent, expected_bytes)
+            return _write(chunks, path, notify, expected_bytes)
     except OSError as error:
         raise InputOutputFailed(
             f"the dump `{path}` cannot be written: {error.strerror}",
             code="S1-D51",
             hint="look at the disk, then repeat",
         ) from None
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """Have a folder; one that was made for this goes again when it is left empty."""
+    is_there = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        yield
+    finally:
+        if not is_there:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
 
 
 def local_dump(dsn: Secret, snapshot: str, work: Path | None = None) -> Iterator[bytes]:

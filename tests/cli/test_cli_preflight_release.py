@@ -24,6 +24,7 @@ from tests.support.ledgers import NOW
 from tests.support.loads import PREFIX, Cargo, LoadSite
 from tests.support.registry import RegistryServer, free_port
 from tests.support.require import need
+from tests.support.standing import relations_of
 
 SOCKET = Path("/nowhere/engine.sock")
 TIB = 1 << 20  # of MiB
@@ -199,8 +200,12 @@ def test_a_database_with_another_time(depot, postgres, tmp_path: Path) -> None:
             " AS $$ SELECT pg_catalog.clock_timestamp() - interval '5 minutes' $$"
         )
         cursor.execute(f"ALTER ROLE {postgres.user} SET search_path = lying, pg_catalog, public")
+    before = {**site.words(), "database": relations_of(postgres)}
     said = site.check("clock")
     assert said.outcome == CASES["preflight-database-clock"].outcome
+    CASES["preflight-database-clock"].prove(
+        before, {**site.words(), "database": relations_of(postgres)}
+    )
     assert "database console is 300" in seen(said) or "database console is 299" in seen(said)
     assert "that of database console" in advice(said)
 
@@ -210,8 +215,12 @@ def test_a_disk_without_room_for_the_dump(depot, postgres, tmp_path: Path) -> No
     kept = shutil.move(site.state, tmp_path / "kept")
     with file_system(site.state, "size=6m"):
         shutil.copytree(kept, site.state, dirs_exist_ok=True)
+        before = {**site.words(), "database": relations_of(postgres)}
         said = site.check("host.disk-space", "--to", "1.0.0")
         assert said.outcome == CASES["preflight-no-room-for-dump"].outcome
+        CASES["preflight-no-room-for-dump"].prove(
+            before, {**site.words(), "database": relations_of(postgres)}
+        )
         assert f"{site.state}: " in seen(said)
         assert "copy of console 7 MiB" in seen(said)
 

@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from s1ctl.cli import streams
 from tests.support.cases import CASES, outcome_of
 from tests.support.operators import (
     bytes_of,
@@ -100,6 +102,31 @@ def test_a_locale_that_is_not_utf_8_changes_nothing(site, locale: dict[str, str]
     assert (done.returncode, "site.yaml-ö" in done.stderr.decode("utf-8")) == (2, True)
 
 
+def test_a_program_that_takes_no_utf_8_mode_is_started_anew_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Started(Exception):
+        """The process is another one now."""
+
+    def start(_: str, words: list[str], environment: dict[str, str]) -> None:
+        raise Started(words, environment)
+
+    frozen = SimpleNamespace(
+        flags=SimpleNamespace(utf8_mode=0), getfilesystemencoding=lambda: "ascii",
+        executable="/opt/s1ctl", orig_argv=["/opt/s1ctl", "status"],
+    )  # fmt: skip
+    monkeypatch.setattr(streams, "sys", frozen)
+    monkeypatch.setattr(os, "execve", start)
+    monkeypatch.delenv(streams.MARK, raising=False)
+    with pytest.raises(Started) as caught:
+        streams._start_in_utf8()
+    words, environment = caught.value.args
+    assert words == ["/opt/s1ctl", "-X", "utf8", "status"]
+    monkeypatch.setenv(streams.MARK, environment[streams.MARK])
+    streams._start_in_utf8()
+    assert streams.MARK not in os.environ
+
+
 def test_a_terminal_that_knows_no_umlauts_is_shown_escapes() -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     status, screen = on_terminal(["explain", "Köln"], columns=80, **plain)
@@ -141,18 +168,18 @@ def test_a_user_who_has_no_name_is_a_number(run, site, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "code"),
     [
-        ("status", "--site", "/tmp/" + "a" * 5000),
-        ("status", "--site", "/tmp/" + "a" * 300),
-        ("key", "new", "b" * 300, "--no-password"),
-        ("bundle", "show", "c" * 300),
+        (("status", "--site", "/tmp/" + "a" * 5000), "S1-I01"),
+        (("status", "--site", "/tmp/" + "a" * 300), "S1-I01"),
+        (("key", "new", "b" * 300, "--no-password"), "S1-I94"),
+        (("bundle", "show", "c" * 300), "S1-I01"),
     ],
 )
-def test_a_path_that_is_too_long_is_said_to_be(run, words: tuple[str, ...]) -> None:
+def test_a_path_that_is_too_long_is_said_to_be(run, words: tuple[str, ...], code: str) -> None:
     status, out, err = run(*words, "--output", "json")
     found = json.loads(out)
-    assert (status, found["error"]["code"][:4]) == (CASES["path-too-long"].exit, "S1-I")
+    assert (status, found["error"]["code"]) == (20, code)
     assert "File name too long" in found["error"]["message"]
     assert "hint: " in err
 

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from stat import S_IFMT
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -40,10 +41,14 @@ TITLES: Mapping[Area, str] = {
     "preflight": "Checks of the site",
 }
 _HEAD = (
-    "Each row is provoked by a test, with real parts. *Untouched* is what that test compared"
-    " before and after. `s1ctl explain CODE` says more, offline."
+    "Each row is provoked by a test that runs the command line. Registry, engine, database and"
+    " file systems are real ones, but where `provoked` in `tests/cases.yaml` says that one"
+    " pretends, or that a clock, a table of mounts or a user's id was changed. *Untouched* is what"
+    " that test compared before and after; `-` says that it compared nothing in this way, not that"
+    " something changed. `s1ctl explain CODE` says more, offline."
 )
-_PASSING = ("ledger.db-shm", "ledger.db-wal", "s1ctl.log")
+_PASSING = ("ledger.db-shm", "ledger.db-wal", "s1ctl.log", "logs")
+Stands = Mapping[Untouched, object]
 
 
 class Case(Value):
@@ -64,6 +69,17 @@ class Case(Value):
     def outcome(self) -> tuple[int, str]:
         """The exit code, and the code of the error."""
         return self.exit, self.code
+
+    def prove(self, before: Stands, after: Stands) -> None:
+        """See that what the row says stays as it was did; each word of it needs its stand."""
+        for word in self.unchanged:
+            bare = [
+                name
+                for name, stands in (("before", before), ("after", after))
+                if word not in stands
+            ]
+            assert not bare, f"`{self.id}` says `{word}`, which was not looked at {bare}"
+            assert after[word] == before[word], f"`{self.id}` says `{word}` is unchanged"
 
 
 def read_cases() -> dict[str, Case]:
@@ -93,18 +109,34 @@ def worst_of(findings: object) -> str:
 
 
 def stand_of(folder: Path) -> dict[str, str]:
-    """Take down every file below a folder by its digest, and a ledger by its rows.
+    """Take down all that is below a folder: files by their digest, a ledger by its rows.
 
-    Two stands are equal when nothing was written, left over or half written in between.
+    Folders, links and the like are taken down too. Two stands are equal when nothing was written,
+    made, left over or half written in between. What comes and goes with a look is left out: the
+    ledger's companions, and the program's own log with its folder.
     """
     return {
         str(path.relative_to(folder)): _print_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in _PASSING
+        if path.name not in _PASSING
+    }
+
+
+def words_of(state: Path) -> dict[Untouched, object]:
+    """Take down a state directory by the words of the table; `files` are all but the ledger."""
+    found = stand_of(state)
+    return {
+        "ledger": found.pop("ledger.db", None),
+        "release store": {name: one for name, one in found.items() if name.startswith("releases")},
+        "files": found,
     }
 
 
 def _print_of(path: Path) -> str:
+    if path.is_symlink():
+        return f"link to {path.readlink()}"
+    if not path.is_file():
+        return "folder" if path.is_dir() else f"of kind {S_IFMT(path.stat().st_mode):o}"
     if path.name != "ledger.db":
         return hashlib.sha256(path.read_bytes()).hexdigest()
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:

@@ -14,8 +14,13 @@ from zlib import crc32
 
 from s1ctl.cli.main import main
 from s1ctl.database.snapshot import holding_snapshot
+from s1ctl.targets.docker_container import SITE
+from s1ctl.targets.docker_engine import connect_engine
+from tests.support.cases import Untouched, words_of
 from tests.support.images import base_layer, make_image, make_layer, write_layout
 from tests.support.postgres import Database, Server
+from tests.support.require import ENGINE
+from tests.support.schemas import heard
 
 APP = (Path(__file__).parent / "platform" / "app.py").read_bytes()
 ROWS = 2000
@@ -48,7 +53,7 @@ services:
     x-s1ctl: {role: app, health: {port: 8080, ready: /ready}, drain_s: 1}
 secrets: {token: {file: ./token}}
 """
-SITE = """\
+SITE_FILE = """\
 version: 1
 name: {name}
 target: {{kind: docker, network: {network}}}
@@ -117,23 +122,30 @@ def run(*words: object) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main([str(word) for word in words])
+    assert heard(words, out.getvalue()) == ""
     return status, out.getvalue(), err.getvalue()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """Where a site and its database are: what a failure may not change."""
+    """Where a site, its database and its containers are: what a failure may not change.
+
+    `rows` counts them by table, `contents` is their digest; `containers` are ids and states.
+    """
 
     rows: dict[str, int]
+    contents: dict[str, object]
     schema: str
     applied: tuple[str, ...]
     version: str | None
+    containers: dict[str, tuple[str, str]]
 
 
 @dataclass(slots=True, kw_only=True)
 class DatabaseSite:
     """The site; `data` runs a command line and hands out its exit code and JSON result."""
 
+    name: str
     folder: Path
     file: Path
     state: Path
@@ -159,14 +171,38 @@ class DatabaseSite:
         (self.folder / "dsn").write_text(dsn)
 
     def stand(self) -> Stand:
-        """Look at database and ledger; the database as its owner sees it."""
+        """Look at database, ledger and engine; the database as its owner sees it."""
         with holding_snapshot(self.database.dsn()) as snapshot:
             return Stand(
                 rows=snapshot.counts,
+                contents={name: self._contents(name) for name in sorted(snapshot.counts)},
                 schema=str(snapshot.description.fingerprint),
                 applied=snapshot.revisions,
                 version=self.done("status")["installed"]["version"],
+                containers=self.containers(),
             )
+
+    def words(self) -> dict[Untouched, object]:
+        """Look at all that the table of cases may say stays as it was."""
+        stand = self.stand()
+        return {
+            **words_of(self.state),
+            "database": (stand.rows, stand.contents, stand.schema, stand.applied),
+            "containers": stand.containers,
+        }
+
+    def containers(self) -> dict[str, tuple[str, str]]:
+        """Ask the engine for the site's containers: id and state of each."""
+        with contextlib.closing(connect_engine(str(ENGINE))) as engine:
+            names = engine.containers({SITE: self.name})
+            found = {name: engine.container(name) for name in names}
+        return {name: (c["Id"], c["State"]["Status"]) for name, c in found.items() if c}
+
+    def _contents(self, table: str) -> object:
+        each = "md5(t::text)"
+        return self.database.one(
+            f"SELECT md5(string_agg({each}, '' ORDER BY {each})) FROM {table} t"
+        )
 
     def change(self, old: str, new: str) -> None:
         """Change the site file."""
@@ -214,9 +250,9 @@ def make_database_site(
     network = f"10.214.{crc32(name.encode()) % 256}.0/24"
     file, state = folder / "site.yaml", folder / "state"
     file.write_text(
-        SITE.format(name=name, network=network, url=url, state=state, dsn=folder / "dsn")
+        SITE_FILE.format(name=name, network=network, url=url, state=state, dsn=folder / "dsn")
     )
-    site = DatabaseSite(folder=folder, file=file, state=state, database=database)
+    site = DatabaseSite(name=name, folder=folder, file=file, state=state, database=database)
     site.point_at(database.dsn().reveal())
     fingerprint = (releases / "fingerprint").read_text()
     site.done("trust", "init", "--root", releases / "root.json", "--fingerprint", fingerprint)

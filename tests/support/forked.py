@@ -19,6 +19,7 @@ from typing import NoReturn
 from s1ctl.cli import watch
 from s1ctl.cli.main import run
 from s1ctl.operation.events import Event
+from tests.support.schemas import heard
 
 TIMEOUT_S = 120
 _numbers = count(1)
@@ -58,6 +59,7 @@ class Ended:
 class Forked:
     """A process that runs one command line."""
 
+    words: Sequence[object]
     pid: int
     out: Path
     err: Path
@@ -67,12 +69,16 @@ class Forked:
         while time.monotonic() < until:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
-                code = os.waitstatus_to_exitcode(status)
-                return Ended(status=code, out=self.out.read_text(), err=self.err.read_text())
+                return self._ended(os.waitstatus_to_exitcode(status))
             time.sleep(0.005)
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         raise TimeoutError(f"it did not end:\n{self.out.read_text()}{self.err.read_text()}")
+
+    def _ended(self, status: int) -> Ended:
+        ended = Ended(status=status, out=self.out.read_text(), err=self.err.read_text())
+        assert status < 0 or heard(self.words, ended.out) == "", ended
+        return ended
 
 
 def start(
@@ -89,7 +95,7 @@ def start(
     if pid == 0:
         _redirect(out, err)
         be(words, environment=environment, at=at)
-    return Forked(pid=pid, out=out, err=err)
+    return Forked(words=words, pid=pid, out=out, err=err)
 
 
 def be(

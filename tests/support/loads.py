@@ -23,7 +23,9 @@ from tests.support.bundles import (
     make_vendor,
     write_bundle,
 )
-from tests.support.cases import outcome_of, stand_of
+from tests.support.cases import Untouched, outcome_of, stand_of, words_of
+from tests.support.registry import RegistryServer
+from tests.support.schemas import heard
 
 PREFIX = "site/a"
 
@@ -61,8 +63,10 @@ class Said:
 def s1ctl(*argv: object, output: str = "json") -> Said:
     """Run one command line in this process."""
     out, err = io.StringIO(), io.StringIO()
+    words = [*map(str, argv), "--output", output]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = main([str(word) for word in argv] + ["--output", output])
+        status = main(words)
+    assert heard(words, out.getvalue()) == ""
     text = out.getvalue() + err.getvalue()
     document = json.loads(out.getvalue() or "{}") if output == "json" else {}
     return Said(status=status, document=document, text=text)
@@ -144,6 +148,13 @@ class LoadSite:
     def stand(self) -> dict[str, str]:
         """Take down ledger, release store and whatever else is in the state directory."""
         return stand_of(self.state)
+
+    def words(self, server: RegistryServer | None = None) -> dict[Untouched, object]:
+        """The same by the words of the table of cases; with a registry, what it holds and heard."""
+        words = {**words_of(self.state), "site file": self.file.read_bytes()}
+        if server is None:
+            return words
+        return {**words, "registry": server.contents(), "requests": server.requests()}
 
     def has_loaded(self, cargo: Cargo | None = None) -> bool:
         """Say whether the release is in the ledger, and only it."""

@@ -148,6 +148,20 @@ class RegistryServer:
         root = self.storage / "docker/registry/v2/blobs/sha256"
         return {f"sha256:{data.parent.name}": data.stat().st_size for data in root.glob("*/*/data")}
 
+    def contents(self) -> dict[str, str]:
+        """Take down what its storage holds: blobs by their size, tags and the like by their text.
+
+        Uploads that were begun are left out: they are no content, and the registry clears them.
+        """
+        found = sorted(path for path in self.storage.rglob("*") if path.name in ("data", "link"))
+        return {
+            str(path.relative_to(self.storage)): path.read_text()
+            if path.name == "link"
+            else f"{path.stat().st_size} bytes"
+            for path in found
+            if "_uploads" not in path.parts
+        }
+
     def damaged_blobs(self) -> list[str]:
         """List the blobs in its storage whose bytes are not those of their digest."""
         root = self.storage / "docker/registry/v2/blobs/sha256"

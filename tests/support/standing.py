@@ -152,3 +152,9 @@ def stand_at(database: Database, revisions: dict[str, str], *, head: str | None 
 def truth_of(database: Database) -> object:
     """Take down what a database says of itself, and every relation with the file it lies in."""
     return database.execute(TRUTH, admin=True)
+
+
+def relations_of(database: Database) -> object:
+    """Take down every relation of a database with the file it lies in."""
+    relations = "SELECT oid, relname, relfilenode FROM pg_class WHERE oid > 16384 ORDER BY oid"
+    return database.execute(relations, admin=True)

@@ -235,8 +235,9 @@ def test_a_dump_that_may_not_fit_is_not_begun(tmp_path: Path) -> None:
         yield b""
 
     with pytest.raises(InputOutputFailed) as caught:
-        write_dump(never(), tmp_path / "d", silent, expected_bytes=2**62)
+        write_dump(never(), tmp_path / "b1" / "d", silent, expected_bytes=2**62)
     assert caught.value.code == "S1-D50"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_fills_up_is_told_as_such(
