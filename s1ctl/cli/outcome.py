@@ -52,7 +52,7 @@ def describe(outcome: Outcome, code: int, *, log: Path) -> list[str]:
         lines.append(_probe(outcome.probe))
     if outcome.loss:
         lines += _loss(outcome.loss)
-    lines.append(f"operation {outcome.operation}, journal head {outcome.head}")
+    lines.append(f"operation {outcome.operation}, journal head {outcome.head or 'not written'}")
     if code in {PAUSED, INTERRUPTED}:
         lines.append(_next(outcome))
     if outcome.error:

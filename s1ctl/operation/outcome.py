@@ -11,8 +11,9 @@ State = Literal["done", "taken-back", "paused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The end of one run of an operation; `head` is the journal's newest hash.
+    """The end of one run of an operation; `head` is the journal's newest hash, or None.
 
+    None: the end could not be written.
     `error` is the inner reason; `is_interrupted` tells a pause by signal from one by error.
     `version` is the release at which the site is now, None where nothing is installed. `loss` is
     what a restore announced, and what really went. `origin` and `goal` are the releases between
@@ -23,7 +24,7 @@ class Outcome:
     verb: str
     state: State
     version: str | None
-    head: str
+    head: str | None
     seconds: float
     error: S1Error | None = None
     is_interrupted: bool = False

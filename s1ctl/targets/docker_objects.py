@@ -21,9 +21,12 @@ from s1ctl.targets.docker_container import (
     volume_name,
 )
 from s1ctl.targets.docker_engine import Engine
+from s1ctl.targets.docker_faults import EngineRefused
 from s1ctl.targets.mounts import SECRETS
 
 TOLD = PREFIX + "subnet-told"
+TAKEN = ("overlap", "address already in use")  # as the engine says it of a subnet, or its gateway
+NEW = ".new"
 STOPPED = ("created", "exited", "dead")
 State = dict[str, Any]
 
@@ -57,7 +60,7 @@ class SiteObjects:
         """
         found = self.find_network(self.network)
         if found is None:
-            self._engine.create_network(self.network, ipam=_ipam(subnet), labels=self.label)
+            self._create_network(subnet)
         elif found["IPAM"]["Config"][0].get("Subnet") != str(subnet):
             raise InputOutputFailed(
                 f"network `{self.network}` is {found['IPAM']['Config'][0].get('Subnet')}, and the "
@@ -66,6 +69,20 @@ class SiteObjects:
                 hint="put the former subnet back into the site file",
             )
         self._ensure_services()
+
+    def _create_network(self, subnet: ipaddress.IPv4Network) -> None:
+        try:
+            self._engine.create_network(self.network, ipam=_ipam(subnet), labels=self.label)
+        except EngineRefused as error:
+            if not any(word in error.message.lower() for word in TAKEN):
+                raise
+            raise InputOutputFailed(
+                f"network `{self.network}` cannot be made: another network has addresses of"
+                f" `{subnet}`",
+                code="S1-E27",
+                hint="find it: `s1ctl preflight --only engine.networks`; then remove it, or choose"
+                " another `target.network` in the site file, and repeat",
+            ) from None
 
     def _ensure_services(self) -> None:
         """Have the second network in a subnet that the engine finds free, and then is told.
@@ -153,9 +170,16 @@ class SiteObjects:
         )
 
     def create(self, spec: Spec) -> None:
-        """Create a container; ours of the same name that was made from something else goes."""
-        self.remove(spec.placement.container)
-        self._engine.create(spec.placement.container, container_document(spec))
+        """Create a container; ours of the same name goes once the engine has made the new one."""
+        name, document = spec.placement.container, container_document(spec)
+        beside = name + NEW
+        self.remove(beside)  # where a kill came before it got its name
+        if self.find(name) is None:
+            self._engine.create(name, document)
+            return
+        self._engine.create(beside, document)
+        self._engine.remove(name)
+        self._engine.rename(beside, name)
 
     def create_job(self, name: str, document: State) -> None:
         """Create and start a container that ends by itself; it may call apps by their names."""

@@ -285,6 +285,33 @@ class Opened:
             "rows": self.database.execute("SELECT * FROM events ORDER BY id"),
         }
 
+    def forget_image(self, version: str) -> None:
+        """Have the image of a release's own not in the engine, so that it is pulled."""
+        plan = self.site.data("upgrade", "--to", version, "--dry-run")["plan"]
+        pull = next(step for step in plan["stage"] if step["kind"] == "pull-images")
+        self.engine.remove_image(next(name for name in pull["references"] if "/web@" in name))
+
+    @contextmanager
+    def beside(self, folder: Path) -> Iterator[KioskSite]:
+        """Make another site, with a database of its own, at which nothing is installed yet."""
+        assert self.server is not None
+        folder.mkdir(exist_ok=True)
+        name, database = f"t{uuid.uuid4().hex[:8]}", self.server.make_database()
+        try:
+            database.execute(SLOW)
+            yield make_kiosk_site(
+                folder,
+                self.kiosk,
+                name=name,
+                url=self.registry.url,
+                network=take_subnet(name),
+                socket=str(ENGINE),
+                database=database.dsn().reveal(),
+            )
+        finally:
+            remove_site(self.engine, name)
+            self.server.drop_database(database)
+
     def put_back(self) -> None:
         """Have everything as after the installation, whatever happened; quick where nothing did."""
         with open_ledger(self.site.state) as ledger:

@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -137,6 +138,12 @@ def _chunks(master: int) -> Iterator[bytes]:
         if not chunk:
             return
         yield chunk
+
+
+def wide(screen: str, columns: int) -> list[str]:
+    """Find the lines that are too wide, though there was a place to break them."""
+    lines = re.sub(r"\x1b\[[0-9;]*[mK]", "", screen).replace("\r", "").split("\n")
+    return [line for line in lines if len(line) > columns and len(line.split()) > 1]
 
 
 @contextmanager
