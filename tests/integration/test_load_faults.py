@@ -12,7 +12,7 @@ from s1ctl.bundle.load import WORKERS
 from s1ctl.oci.call import Deadlines
 from s1ctl.oci.digest import Digest
 from tests.support.answers import AnswerServer, Asked, Told
-from tests.support.cases import CASES
+from tests.support.cases import CASES, Case
 from tests.support.faulty_registry import (
     Answer,
     Change,
@@ -71,11 +71,12 @@ def puts(digest: str):
     return lambda exchange: exchange.is_blob_put and exchange.digest == digest
 
 
-def refused(site: LoadSite, faulty: FaultyRegistry) -> Said:
-    """Load, and prove that the site is as it was, with no tag and no damaged blob set."""
-    before = site.stand()
+def refused(site: LoadSite, faulty: FaultyRegistry, case: Case) -> Said:
+    """Load, and prove that all is as the case says, with no tag and no damaged blob set."""
+    before = site.words(faulty.behind)
     said = site.load()
-    assert site.stand() == before
+    assert said.outcome == case.outcome
+    case.prove(before, site.words(faulty.behind))
     assert list(faulty.behind.storage.rglob("_manifests/tags/*/current/link")) == []
     assert faulty.behind.damaged_blobs() == []
     assert PASSWORD not in said.text
@@ -187,8 +188,7 @@ def test_a_registry_of_several_replicas_that_know_a_blob_late(
 def test_a_registry_that_is_busy_for_ever(site: LoadSite, faulty: FaultyRegistry) -> None:
     busy = Answer(status=429, headers={"Retry-After": "3600"}, body=b"slow down")
     faulty.fault = always(lambda exchange: exchange.writes, busy)
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-busy-for-long"].outcome
+    said = refused(site, faulty, CASES["registry-busy-for-long"])
     assert "answered 429 to `POST " in said.message
     assert said.message.endswith("slow down; it asks to come back in 3600 s")
     assert len(faulty.behind.blobs()) == 0
@@ -197,8 +197,7 @@ def test_a_registry_that_is_busy_for_ever(site: LoadSite, faulty: FaultyRegistry
 
 def test_a_registry_that_fails_for_ever(site: LoadSite, faulty: FaultyRegistry) -> None:
     faulty.fault = always(lambda exchange: exchange.writes, Answer(status=500, body=b"no\x1b[2J"))
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-failing"].outcome
+    said = refused(site, faulty, CASES["registry-failing"])
     assert "answered 500 to `POST " in said.message
     assert "look at the registry's log and at its disk" in said.hint
     assert "\x1b" not in said.text
@@ -210,8 +209,7 @@ def test_a_connection_that_is_cut_each_time(
     site: LoadSite, faulty: FaultyRegistry, cargo: Cargo
 ) -> None:
     faulty.fault = always(puts(cargo.largest), Cut(after=40_000))
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-cut-each-time"].outcome
+    said = refused(site, faulty, CASES["registry-cut-each-time"])
     assert f"the connection to `{faulty.host}` broke" in said.message
     assert "only what lacks is sent" in said.hint
     assert faulty.sent()[cargo.largest] == [40_000] * IMPATIENT.tries
@@ -221,8 +219,7 @@ def test_a_connection_that_is_cut_each_time(
 def test_a_user_who_may_read_and_not_write(site: LoadSite, faulty: FaultyRegistry) -> None:
     denied = b'{"errors":[{"code":"DENIED","message":"requested access is denied"}]}'
     faulty.fault = always(lambda exchange: exchange.writes, Answer(status=403, body=denied))
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-forbidden"].outcome
+    said = refused(site, faulty, CASES["registry-forbidden"])
     assert "DENIED requested access is denied" in said.message
     assert f"let `{USER}` pull and push there" in said.hint
     loads_again(site, faulty)
@@ -230,8 +227,7 @@ def test_a_user_who_may_read_and_not_write(site: LoadSite, faulty: FaultyRegistr
 
 def test_a_limit_before_the_registry(site: LoadSite, faulty: FaultyRegistry, cargo: Cargo) -> None:
     faulty.fault = always(puts(cargo.largest), Answer(status=413, body=b"too large"))
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-limit"].outcome
+    said = refused(site, faulty, CASES["registry-limit"])
     assert "raise the limit for request bodies" in said.hint
     loads_again(site, faulty)
 
@@ -240,8 +236,7 @@ def test_a_disk_that_is_full_says_so_by_507(
     site: LoadSite, faulty: FaultyRegistry, cargo: Cargo
 ) -> None:
     faulty.fault = always(puts(cargo.largest), Answer(status=507, body=b"quota of project a"))
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-quota"].outcome
+    said = refused(site, faulty, CASES["registry-quota"])
     assert said.message.endswith(": quota of project a")
     assert "make room" in said.hint
     loads_again(site, faulty)
@@ -260,12 +255,12 @@ def test_another_digest_after_a_put(
         reply.headers["Docker-Content-Digest"] = OTHER
 
     faulty.fault = always(when, Change(by=lie))
-    before = site.stand()
+    before = site.words()
     said = site.load()
     assert said.outcome == CASES["registry-lies"].outcome
     assert f"`{faulty.host}` answers `{OTHER}` where `sha256:" in said.message
     assert "check the registry's disk and the proxies before it" in said.hint
-    assert site.stand() == before, what
+    CASES["registry-lies"].prove(before, site.words())
     faulty.fault = lambda _: None
     assert site.load().status == 0
 
@@ -281,12 +276,12 @@ def test_a_tag_that_somebody_else_moves_after_the_push(
         reply.headers["Docker-Content-Digest"] = OTHER
 
     faulty.fault = always(read_back, Change(by=moved))
-    before = site.stand()
+    before = site.words()
     said = site.load()
     assert said.outcome == CASES["registry-tag-unsteady"].outcome
     assert f"answers `{OTHER}` for tag `site/a/acme/console:1.0.0`" in said.message
     assert "find out who else sets that tag" in said.hint
-    assert site.stand() == before
+    CASES["registry-tag-unsteady"].prove(before, site.words())
     faulty.fault = lambda _: None
     assert site.load().status == 0
 
@@ -299,8 +294,7 @@ def test_a_blob_that_is_taken_and_then_not_there(
         lambda exchange: exchange.method == "HEAD" and exchange.path.endswith(path),
         Answer(status=404),
     )
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-forgets"].outcome
+    said = refused(site, faulty, CASES["registry-forgets"])
     assert f"took `{cargo.largest}` into `site/a/acme/" in said.message
     loads_again(site, faulty)
 
@@ -308,8 +302,7 @@ def test_a_blob_that_is_taken_and_then_not_there(
 def test_an_answer_without_end(site: LoadSite, faulty: FaultyRegistry) -> None:
     endless = Answer(status=200, body=itertools.repeat(bytes(1 << 16)))
     faulty.fault = always(lambda exchange: "/manifests/" in exchange.path, endless)
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-endless"].outcome
+    said = refused(site, faulty, CASES["registry-endless"])
     assert "sends more than 4194304 bytes for manifest" in said.message
     assert faulty.writes() == []
     loads_again(site, faulty)
@@ -328,8 +321,7 @@ def test_an_answer_that_trickles(
     faulty.fault = lambda exchange: (
         Answer(status=200, body=trickle()) if "/manifests/" in exchange.path else None
     )
-    said = refused(site, faulty)
-    assert said.outcome == CASES["registry-trickles"].outcome
+    said = refused(site, faulty, CASES["registry-trickles"])
     assert f"`{faulty.host}` did not finish its answer within 0.3 s" in said.message
     assert faulty.writes() == []
     monkeypatch.setattr("s1ctl.oci.registry.Deadlines", Deadlines)
@@ -398,8 +390,7 @@ def test_another_host_that_asks_for_the_password_does_not_get_it(
             reply.headers["Location"] = f"{thief.url}/upload"
 
         faulty.fault = always(lambda exchange: exchange.method == "POST", Change(by=elsewhere))
-        said = refused(site, faulty)
-        assert said.outcome == CASES["registry-thief"].outcome
+        said = refused(site, faulty, CASES["registry-thief"])
         led = f"`{faulty.host}` leads on to `{thief.host}`, which asks for a password"
         assert led in said.message
         assert "`storage.redirect.disable: true`" in said.hint

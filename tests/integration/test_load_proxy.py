@@ -99,13 +99,15 @@ def test_a_proxy_with_user_and_password(
 
 
 def test_no_proxy_goes_straight(
-    site: LoadSite, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch
+    site: LoadSite, server: RegistryServer, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", "10.0.0.0/8,.acme.test")
+    before = site.words(server)
     said = site.load()
     assert said.outcome == CASES["registry-no-proxy"].outcome
     assert f"the name of `{NAME}:5000` does not resolve" in said.message
+    CASES["registry-no-proxy"].prove(before, site.words(server))
     assert proxy.led == []
 
 
@@ -121,27 +123,31 @@ def test_this_host_is_never_asked_by_way_of_a_proxy(
     assert proxy.led == []
 
 
-def test_a_proxy_that_is_not_there(site: LoadSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_is_not_there(
+    site: LoadSite, server: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = free_port()
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{SECRET}@127.0.0.1:{port}")
-    before = site.stand()
+    before = site.words(server)
     said = site.load()
     assert said.outcome == CASES["proxy-down"].outcome
     assert f"the proxy `http://127.0.0.1:{port}` of `HTTPS_PROXY`" in said.message
     assert f"to `{NAME}:5000`, cannot be reached: Connection refused" in said.message
     assert f'`export NO_PROXY="$NO_PROXY,{NAME}"`' in said.hint
     assert SECRET not in said.text
-    assert site.stand() == before
+    CASES["proxy-down"].prove(before, site.words(server))
 
 
-def test_a_proxy_whose_name_nobody_knows(site: LoadSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_whose_name_nobody_knows(
+    site: LoadSite, server: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("https_proxy", "proxy.invalid:3128")
-    before = site.stand()
+    before = site.words(server)
     said = site.load()
     assert said.outcome == CASES["proxy-name-unknown"].outcome
     assert "the proxy `http://proxy.invalid:3128` of `https_proxy`" in said.message
     assert "does not resolve" in said.message
-    assert site.stand() == before
+    CASES["proxy-name-unknown"].prove(before, site.words(server))
 
 
 def test_a_proxy_that_does_not_lead_there(
@@ -149,54 +155,65 @@ def test_a_proxy_that_does_not_lead_there(
 ) -> None:
     proxy.hosts.clear()
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-    before = site.stand()
+    before = site.words(server)
     said = site.load()
     assert said.outcome == CASES["proxy-refuses"].outcome
     assert f"does not lead to `{NAME}:5000`: it answers 403 Forbidden" in said.message
     assert f'allow it there, or go straight: `export NO_PROXY="$NO_PROXY,{NAME}"`' in said.hint
-    assert (site.stand(), server.requests()) == (before, [])
+    CASES["proxy-refuses"].prove(before, site.words(server))
     assert len(proxy.led) == 1
 
 
 def test_a_proxy_that_looks_inside_shows_a_certificate_of_its_own(
-    site: LoadSite, proxy: ConnectProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: LoadSite,
+    server: RegistryServer,
+    proxy: ConnectProxy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with RegistryServer(tmp_path / "between", tls=True, names=(NAME,)) as between:
         proxy.hosts[f"{NAME}:5000"] = between.host
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        before = site.stand()
+        before = site.words(server)
         said = site.load()
         assert said.outcome == CASES["proxy-looks-inside"].outcome
         assert said.message.endswith(f"; asked through the proxy `{proxy.url}` of `HTTPS_PROXY`")
-        assert (site.stand(), between.requests()) == (before, [])
+        CASES["proxy-looks-inside"].prove(before, site.words(server))
+        assert between.requests() == []
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
 def test_a_proxy_that_wants_another_password(
-    site: LoadSite, proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch, scheme: str
+    site: LoadSite,
+    server: RegistryServer,
+    proxy: ConnectProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
 ) -> None:
     proxy.authorization = "Basic another"
     monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://me:{SECRET}@{proxy.host}")
     site.write(f"{scheme}://{NAME}:5000", **IN)
-    before = site.stand()
+    before = site.words(server)
     said = site.load()
     assert said.outcome == CASES["proxy-password"].outcome
     assert "does not let us in (407)" in said.message
     assert f"`{scheme.upper()}_PROXY`" in said.message
     assert "`http://USER:PASSWORD@HOST:PORT`" in said.hint
     assert SECRET not in said.text
-    assert site.stand() == before
+    CASES["proxy-password"].prove(before, site.words(server))
 
 
-def test_a_variable_that_holds_no_proxy(site: LoadSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_holds_no_proxy(
+    site: LoadSite, server: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"socks5://me:{SECRET}@127.0.0.1:1080")
-    before = site.stand()
+    before = site.words(server)
     said = site.load()
     assert said.outcome == CASES["proxy-is-none"].outcome
     assert "`HTTPS_PROXY` does not hold the address of an HTTP proxy" in said.message
     assert "`socks5`" in said.message
     assert SECRET not in said.text
-    assert site.stand() == before
+    CASES["proxy-is-none"].prove(before, site.words(server))
 
 
 def test_preflight_says_through_which_proxy_the_registry_is_asked(
