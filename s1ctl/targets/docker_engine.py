@@ -152,6 +152,11 @@ class Engine:
             except NotFound:
                 return
 
+    def rename(self, name: str, to: str) -> None:
+        """Give a container another name."""
+        with translated("rename container", name):
+            self._api.rename(name, to)
+
     def processes(self, name: str) -> dict[int, int]:
         """Say the container's processes: each with its parent. Empty where it does not run."""
         with translated("list the processes of container", name):

@@ -91,7 +91,10 @@ class Roller:
                 ) from None
 
     def _start(self, to: Instance, placement: Placement) -> None:
-        """Start one that was kept; where its files or network are gone it is made anew."""
+        """Start one that was kept; where its files or network are gone it is made anew.
+
+        One that is kept goes only when the engine has made the other.
+        """
         name = placement.container
         if self.objects.is_made_for(name, to):
             try:
@@ -101,9 +104,7 @@ class Roller:
             else:
                 return
         self._tell(f"create `{name}`")
-        spec = self.make(to, placement)
-        self.objects.remove(name)
-        self.objects.create(spec)
+        self.objects.create(self.make(to, placement))
         self.objects.wake(name)
 
     def _announce(self, step: Roll) -> None:
