@@ -5,6 +5,7 @@ import os
 import sys
 from typing import TextIO
 
+MARK = "S1CTL_STARTED_ANEW"
 CLOSED = ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY))
 
 
@@ -15,11 +16,19 @@ def prepare() -> None:
     in its UTF-8 mode takes them so.
     """
     _open_closed()
-    if sys.getfilesystemencoding().lower() != "utf-8" and not sys.flags.utf8_mode:
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
+    _start_in_utf8()
     for stream in (sys.stdout, sys.stderr):
         encoding = locale.getencoding() if stream.isatty() else "utf-8"
         stream.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _start_in_utf8() -> None:
+    """Start anew in the UTF-8 mode, once: a frozen program may not take the option."""
+    was_started = os.environ.pop(MARK, None) is not None
+    if was_started or sys.flags.utf8_mode or sys.getfilesystemencoding().lower() == "utf-8":
+        return
+    words = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    os.execve(sys.executable, words, {**os.environ, MARK: "1"})  # noqa: S606
 
 
 def settle() -> None:
