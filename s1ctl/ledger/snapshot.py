@@ -8,6 +8,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from s1ctl.errors import InputOutputFailed
+
 LOG = "-wal"
 LOG_HEADER, FRAME_HEADER = 32, 24
 LITTLE, BIG = 0x377F0682, 0x377F0683
@@ -16,17 +18,21 @@ TRIES = 5
 
 
 def read_snapshot(path: Path) -> bytes:
-    """Read the ledger with what its log has committed, as one file. Raises `OSError`.
+    """Read the ledger with what its log has committed, as one file.
 
     Read again where another process changed either meanwhile; the pages are checked by whoever
-    opens the result.
+    opens the result. Raises `OSError`, and `InputOutputFailed` S1-I24 where it changes each time.
     """
     for _ in range(TRIES):
         before = _stands(path)
         raw, log = path.read_bytes(), _read_log(path)
         if _stands(path) == before:
-            break
-    return merged(raw, log)
+            return merged(raw, log)
+    raise InputOutputFailed(
+        f"the ledger `{path}` is in use: it changed while it was read, {TRIES} times",
+        code="S1-I24",
+        hint="wait, then repeat; `s1ctl lock show` says who",
+    )
 
 
 def merged(raw: bytes, log: bytes) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 
 from s1ctl.errors import InputOutputFailed
 from s1ctl.ledger import ledger as opened
+from s1ctl.ledger import snapshot
 from s1ctl.ledger.ledger import Ledger, look_at_ledger, open_ledger
 from s1ctl.ledger.migrate import SCHEMA, current_copy
 from s1ctl.ledger.snapshot import LOG, merged, read_snapshot
@@ -68,6 +69,20 @@ def test_a_log_that_was_changed_counts_up_to_the_change(crashed: Path, share) ->
 def test_a_log_of_a_former_life_counts_for_nothing(crashed: Path) -> None:
     raw = crashed.read_bytes()
     assert dump_of(merged(raw, b"")) == dump_of(merged(raw, bytes(4096)))
+
+
+def test_a_ledger_that_never_stands_still_is_not_believed(
+    crashed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled = read_snapshot(crashed)
+    moving = iter(range(2 * snapshot.TRIES))
+    monkeypatch.setattr(snapshot, "_stands", lambda _: next(moving))
+    with pytest.raises(InputOutputFailed, match="changed while it was read, 5 times") as caught:
+        read_snapshot(crashed)
+    assert caught.value.code == "S1-I24"
+    late = iter([1, 2, 3, 4, 5, 6, 7, 8, 9, 9])
+    monkeypatch.setattr(snapshot, "_stands", lambda _: next(late))
+    assert read_snapshot(crashed) == settled
 
 
 def refusing(state: Path) -> Ledger:
