@@ -4,7 +4,7 @@ import json
 import sqlite3
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from s1ctl.targets.docker_container import SITE
-from s1ctl.targets.docker_engine import Engine, connect_engine
+from s1ctl.targets.docker_engine import Engine, State, connect_engine
 from tests.support.canaries import (
     BROKEN,
     ENVIRONMENT,
@@ -35,6 +35,7 @@ NETWORK = "10.214.73.0/24"
 REGISTRY, WRONG = "canary/reg:istry@1", "canary-wrong-registry"
 URL, WRONG_URL = "canary/db:p@ss w", "canary-wrong-db-word"
 IN_SITE_FILE = "canary-in-the-site-file"
+STRAY = "stray-signing.key"
 
 
 def values_of(folder: Path) -> dict[str, str]:
@@ -82,12 +83,24 @@ def aviary(
     with pytest.MonkeyPatch.context() as patch, server:
         patch.setenv(ENVIRONMENT, site.values["db_password (env:)"])
         patch.setenv("XDG_STATE_HOME", str(folder / "usual"))
+        patch.setattr(Engine, "create", recording(site))
         try:
             live(site, name, server, urls)
             yield site
         finally:
             remove_site(engine, name)
             postgres_server.drop_database(database)
+
+
+def recording(site: Aviary) -> Callable[[Engine, str, State], None]:
+    """Make what creates containers, and keeps what each was created with."""
+    real = Engine.create
+
+    def create(engine: Engine, name: str, config: State) -> None:
+        site.containers.append((name, config))
+        real(engine, name, config)
+
+    return create
 
 
 def live(site: Aviary, name: str, server: RegistryServer, urls: dict[str, str]) -> None:
@@ -106,8 +119,9 @@ def live(site: Aviary, name: str, server: RegistryServer, urls: dict[str, str]) 
     (folder / "registry-word").write_text(REGISTRY)
     site.done("load", "load", *bundles.values(), is_text=True)
     site("preflight", "preflight")
+    place_key(site)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("s1ctl.targets.docker.DockerTarget.roll", explode)
+        patch.setattr("s1ctl.targets.docker.DockerTarget.roll", exploding(site))
         events = ("--events", folder / "install.ndjson")
         site("bug", "install", "--bundle", bundles["1.0.0"], "--yes", *events)
     site.done("resume", "resume")
@@ -162,8 +176,28 @@ def refuse_inline(site: Aviary) -> None:
     assert stand_of(site.state) == before
 
 
-def explode(*_: object, **__: object) -> None:
-    raise RuntimeError("a bug in the middle of an operation")
+def place_key(site: Aviary) -> None:
+    """Have a signing key lie about, in the state directory too, and its lines as canaries."""
+    new = run("key", "new", site.folder / "vendor" / "open.key", "--no-password")
+    site.said["key new"] = new[1] + new[2]
+    key = (site.folder / "vendor" / "open.key").read_text()
+    (site.state / STRAY).write_text(key)
+    locked = (site.folder / "vendor" / "vendor.key").read_text()
+    lines = [line for line in f"{key}{locked}".splitlines() if "-----" not in line]
+    assert len(lines) >= 5
+    site.values |= {f"line {n} of a key": line for n, line in enumerate(lines) if len(line) > 20}
+
+
+def exploding(site: Aviary) -> Callable[..., None]:
+    """Make a bug whose text has secrets in it: as they are, in a URL, and a whole key."""
+    bearer, word = site.values["bearer (file:)"], site.values["api_key (cmd:)"]
+    url = f"postgresql://birds:{site.values['database password'].replace(' ', '%20')}@db/birds"
+    text = f"a bug in the middle: {bearer}, {word}, {url}\n{(site.state / STRAY).read_text()}"
+
+    def explode(*_: object, **__: object) -> None:
+        raise RuntimeError(text)
+
+    return explode
 
 
 def outcome(site: Aviary, name: str) -> tuple[int, str]:
@@ -181,7 +215,8 @@ def test_each_failure_ended_as_it_says(aviary: Aviary) -> None:
     assert "cannot connect to postgresql://birds:<***>@db/birds with token <***>" in said
     assert outcome(aviary, "bug") == CASES["secret-bug-in-an-operation"].outcome
     log = (aviary.state / "logs" / "s1ctl.log").read_text()
-    assert "RuntimeError: a bug in the middle of an operation" in log
+    assert log.count("RuntimeError: a bug in the middle: <***>, <***>, postgresql://birds:<***>@")
+    assert aviary.ended["bug"][1]["cause"]["message"].count("<***>") == 4
     assert "`bearer` is a secret" in aviary.ended["inline"][1]["error"]["message"]
 
 
@@ -201,7 +236,7 @@ def test_no_secret_is_in_what_was_said(aviary: Aviary) -> None:
 
 
 def test_no_secret_is_in_the_state_directory_but_where_secrets_are_kept(aviary: Aviary) -> None:
-    files = list(files_of(aviary.state, without=NOT_SEARCHED))
+    files = list(files_of(aviary.state, without=(*NOT_SEARCHED, STRAY)))
     names = {path.name for path in files}
     assert {"ledger.db", "s1ctl.log", "op-1.ndjson"} <= names
     assert [(str(p), f) for p in files if (f := leaks(p.read_bytes(), aviary.secrets()))] == []
@@ -242,6 +277,9 @@ def test_no_secret_is_in_a_process_that_was_started(aviary: Aviary) -> None:
 def test_no_secret_is_in_a_containers_environment_arguments_or_labels(
     aviary: Aviary, engine: Engine
 ) -> None:
+    made = {name: json.dumps(config).encode() for name, config in aviary.containers}
+    assert {name: f for name, raw in made.items() if (f := leaks(raw, aviary.secrets()))} == {}
+    assert any("-web-" in name for name in made)  # those that are gone by now too
     name = aviary.ended["status"][1]["site"]
     containers = engine.containers({SITE: name})
     assert containers

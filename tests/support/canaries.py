@@ -130,6 +130,7 @@ class Aviary:
     said: dict[str, str] = field(default_factory=dict)
     ended: dict[str, tuple[int, Any]] = field(default_factory=dict)
     processes: dict[str, bytes] = field(default_factory=dict)
+    containers: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
     def state(self) -> Path:
