@@ -1,7 +1,9 @@
 """The JSON of every verb is described; the description is closed, so a new key needs a schema."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,57 @@ from tests.support.schemas import (
 
 MADE = documents()
 SHARED = {"error", "event", "finding"}
+TESTS = Path(__file__).parent
+_JSON, _DAY_TWO = "cli/test_cli_json.py::test_", "integration/test_day_two.py::test_"
+_DATABASE, _VENDOR = (
+    "integration/test_database_cases.py::test_",
+    f"{_JSON}what_a_vendor_runs_writes",
+)
+HEARD_IN = {
+    **dict.fromkeys(
+        (
+            "key show",
+            "bundle lint",
+            "bundle build",
+            "bundle ls",
+            "bundle verify",
+            "bundle show",
+            "bundle sign",
+            "key new",
+        ),
+        f"{_VENDOR}_what_is_described",
+    ),
+    **dict.fromkeys(
+        ("init", "trust init", "trust list", "status", "lock show", "explain"),
+        f"{_JSON}what_begins_a_site_writes_what_is_described",
+    ),
+    "secret list": f"{_JSON}secrets_are_written_as_is_described",
+    "secret show": f"{_JSON}secrets_are_written_as_is_described",
+    "secret rotate": "integration/test_canaries.py::test_no_secret_is_in_what_was_said",
+    "lock break": "cli/test_cli_lock.py::test_a_lock_that_only_the_engine_has_is_broken"
+    "_and_recorded",
+    "load": f"{_DATABASE}a_hook_that_refuses",
+    "preflight": "cli/test_cli_preflight_database.py::test_doctor_looks_at_the_installed_release",
+    "plan": "integration/test_canaries.py::test_no_secret_is_in_what_was_said",
+    "support-bundle": "cli/test_cli_support.py::test_ctrl_c_writes_what_there_is",
+    "history": f"{_DATABASE}a_hook_that_refuses",
+    "report": f"{_DAY_TWO}a_report_of_a_real_operation_is_written",
+    "prune": f"{_DAY_TWO}prune_that_was_killed_is_simply_run_again",
+    "uninstall": f"{_DAY_TWO}uninstall_that_was_killed_is_simply_run_again",
+    "install": f"{_DATABASE}a_hook_that_fails_at_the_end_is_warned_of",
+    "upgrade": f"{_DATABASE}a_hook_that_fails_at_the_end_is_warned_of",
+    "apply": f"{_DATABASE}a_database_that_is_ahead_is_left_as_it_is_and_one_behind_brought_up",
+    "resume": f"{_DATABASE}a_server_that_is_restarted_in_a_backfill",
+    "rollback": f"{_DATABASE}a_database_that_is_ahead_is_left_as_it_is_and_one_behind_brought_up",
+    "db status": f"{_DATABASE}a_version_table_that_was_changed_by_hand",
+    "db contract": f"{_DATABASE}a_platform_that_is_installed_over_its_kept_data_keeps_its_contract"
+    "_pending",
+    "db undo": f"{_DATABASE}a_column_that_was_dropped_by_hand",
+    "backup create": f"{_DATABASE}a_restore_that_fails_changes_nothing",
+    "backup list": f"{_DATABASE}a_disk_that_has_no_room_for_a_dump",
+    "backup prove": f"{_DATABASE}a_restore_that_fails_changes_nothing",
+    "backup restore": f"{_DATABASE}a_restore_that_fails_changes_nothing",
+}
 ERROR = {"code": "S1-U80", "message": "m", "hint": "h", "exit": 2}
 
 
@@ -85,6 +138,20 @@ def test_a_fault_says_where_it_is() -> None:
     assert fault({"name": "x", "title": "t", "why": "w", "fix": 3}, "explain").startswith(
         "explain.json: at $.fix: 3 is not of type"
     ), fault({"name": "x", "title": "t", "why": "w", "fix": 3}, "explain")
+
+
+def test_every_verb_is_run_with_json_by_a_test_that_exists() -> None:
+    """These tests' runners find fault with what their verbs write; all of them have to end well."""
+    assert sorted(HEARD_IN) == sorted(VERBS)
+    lost = {verb: node for verb, node in HEARD_IN.items() if not says(*node.split("::"), verb)}
+    assert lost == {}
+
+
+def says(file: str, name: str, verb: str) -> bool:
+    """Say whether a test is there, and its file has the verb's words next to each other."""
+    text = (TESTS / file).read_text("utf-8")
+    words = r",\s*".join(f'"{word}"' for word in verb.split())
+    return f"def {name}(" in text and re.search(words, text) is not None
 
 
 def test_the_readme_names_every_shared_document() -> None:

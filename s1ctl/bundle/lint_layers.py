@@ -5,6 +5,7 @@ import json
 import posixpath
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,7 +131,12 @@ def read_facts(contents: ImageContents, known: Known) -> ImageFacts:
             tree.unread.append(f"the zstd layer `{layer.digest}` of image `{contents.name}`")
             continue
         if layer.digest not in known:
-            known[layer.digest] = tuple(_read_layer(contents.source.stream(layer)))
+            try:
+                known[layer.digest] = tuple(_read_layer(contents.source.stream(layer)))
+            except (tarfile.TarError, zlib.error, EOFError):
+                what = f"the layer `{layer.digest}` of image `{contents.name}`"
+                tree.unread.append(f"{what}, which is no whole tar archive")
+                continue
         for note in known[layer.digest]:
             tree.add(note)
     return ImageFacts(
