@@ -86,6 +86,21 @@ def test_one_killed_by_hand_is_taken_back_and_its_stale_container_hinders_nobody
     assert opened.site.ask() == SECOND
 
 
+def test_a_former_killed_by_hand_hinders_no_upgrade_and_runs_again_where_the_new_one_fails(
+    opened: Opened,
+) -> None:
+    """The container that is being replaced is killed, as the new one is waited for."""
+    former = f"{opened.site.name}-web-{FIRST}-1a"
+    failing = by_hand(waits_for(f"-web-{ENDS}"), lambda engine: engine.signal(former, "SIGKILL"))
+    ended = upgrade(opened, ENDS, at=failing)
+    assert (ended["exit"], ended["cause"]["code"]) == (30, "S1-E21")
+    at = by_hand(waits_for(f"-web-{SECOND}"), lambda engine: engine.signal(former, "SIGKILL"))
+    done = upgrade(opened, SECOND, at=at, expected=0)
+    assert outcome_of(done["exit"], done) == CASES["former-killed-by-hand"].outcome
+    assert opened.site.ask() == SECOND
+    assert opened.site.data("status")["drift"] == []
+
+
 def test_an_image_removed_by_hand_before_the_roll_is_named(opened: Opened) -> None:
     plan = opened.site.data("upgrade", "--to", ENDS, "--dry-run")["plan"]
     pull = next(step for step in plan["stage"] if step["kind"] == "pull-images")

@@ -28,18 +28,19 @@ def in_progress(text: str, unit: str = "steps") -> Callable[[Event], bool]:
     return lambda e: (e.event, e.unit) == ("progress", unit) and text in e.text
 
 
-STEPS: dict[str, tuple[Callable[[Event], bool], signal.Signals]] = {
-    "check": (begun("check-site"), signal.SIGINT),
-    "pull": (begun("pull-images"), signal.SIGTERM),
-    "prepare": (begun("prepare"), signal.SIGINT),
-    "point": (begun("record-point"), signal.SIGTERM),
-    "expand": (begun("apply-revision", "expand"), signal.SIGINT),
-    "backfill": (in_progress("console 0003", "rows"), signal.SIGTERM),
-    "app": (in_progress(f"-web-{SECOND}-1b"), signal.SIGINT),
-    "edge": (in_progress(f"-edge-{SECOND}-1b"), signal.SIGHUP),
-    "soak": (begun("soak"), signal.SIGTERM),
-    "record": (begun("record-release"), signal.SIGINT),
+STEPS: dict[str, Callable[[Event], bool]] = {
+    "check": begun("check-site"),
+    "pull": begun("pull-images"),
+    "prepare": begun("prepare"),
+    "point": begun("record-point"),
+    "expand": begun("apply-revision", "expand"),
+    "backfill": in_progress("console 0003", "rows"),
+    "app": in_progress(f"-web-{SECOND}-1b"),
+    "edge": in_progress(f"-edge-{SECOND}-1b"),
+    "soak": begun("soak"),
+    "record": begun("record-release"),
 }
+TWO = (signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.fixture
@@ -48,13 +49,15 @@ def opened(filled_kiosk: Opened) -> Iterator[Opened]:
     filled_kiosk.put_back()
 
 
-def test_a_signal_at_one_step_after_the_other_pauses_and_resume_goes_on(opened: Opened) -> None:
-    """Each resume but the last is interrupted at the next step."""
+@pytest.mark.parametrize("first", [0, 1], ids=["int-first", "term-first"])
+def test_a_signal_at_one_step_after_the_other_pauses_and_resume_goes_on(
+    opened: Opened, first: int
+) -> None:
+    """Each resume but the last is interrupted at the next step, by the two signals in turn."""
     words, before = UPGRADE, opened.site.ask()
-    for name, (this, number) in STEPS.items():
-        if name == "pull":
-            continue  # the image is there: nothing is pulled
-        ended = opened.site.run(*words, at=(At(this=this, signals=(number,)),))
+    opened.forget_image(SECOND)
+    for turn, (name, this) in enumerate(STEPS.items(), start=first):
+        ended = opened.site.run(*words, at=(At(this=this, signals=(TWO[turn % 2],)),))
         assert ended.status == 130, f"{name}:\n{ended}"
         assert "was interrupted and is paused: the site is at 1.0.0" in ended.out
         assert BOTH in ended.out
@@ -118,7 +121,7 @@ def answered(terminal: int, typed: bytes) -> str:
     raise TimeoutError(text.decode())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", TWO)
 def test_what_begins_no_operation_leaves_nothing_half_written(
     opened: Opened, number: signal.Signals
 ) -> None:
@@ -146,7 +149,7 @@ def test_what_begins_no_operation_leaves_nothing_half_written(
     assert site.data("lock", "show") == {"held": None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", TWO)
 def test_an_interrupted_load_is_simply_run_again(opened: Opened, number: signal.Signals) -> None:
     """It is stopped when all is sent, and the release half in the store."""
     site = opened.site
