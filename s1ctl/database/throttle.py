@@ -12,14 +12,19 @@ from s1ctl.errors import StepFailed
 MAX_LAG_BYTES = 64 * 1024 * 1024
 LOOK_EVERY_S = 0.5
 
-# Slots are visible to everybody, what a standby without one has replayed to monitors only. A slot
-# that nobody uses waits for nobody.
+# What a standby has received is asked, not what it has replayed: one that is delayed on purpose, or
+# that a query holds up, has it safe, and would never pass. A logical slot is judged by what its
+# reader has confirmed: `restart_lsn` also waits for the oldest open transaction. Slots are visible
+# to everybody, standbys without one to monitors only. A slot that nobody uses waits for nobody.
 _FURTHEST_BEHIND = """
 SELECT name, bytes::bigint FROM (
-    SELECT slot_name::text, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)
+    SELECT slot_name::text, pg_wal_lsn_diff(
+            pg_current_wal_lsn(),
+            CASE slot_type WHEN 'logical' THEN confirmed_flush_lsn ELSE restart_lsn END
+        )
         FROM pg_replication_slots WHERE active
     UNION ALL
-    SELECT application_name, pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, flush_lsn))
+    SELECT application_name, pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn)
         FROM pg_stat_replication WHERE state = 'streaming'
 ) AS standby (name, bytes) WHERE bytes IS NOT NULL ORDER BY bytes DESC LIMIT 1
 """
