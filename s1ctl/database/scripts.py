@@ -6,6 +6,7 @@ Values come by the environment (`S1CTL_…`), never into a script's text.
 from s1ctl.database.inspection import INSPECTION
 
 ADMIN = "s1ctl_admin"
+PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - the first that can be written is used
 
 _PROGRAMS = """
 set -eu
@@ -13,11 +14,11 @@ unset PGDATA PGSERVICE PGOPTIONS PGSSLMODE PGAPPNAME || true
 for bin in /usr/local/pgsql/bin /usr/pgsql-*/bin /usr/lib/postgresql/*/bin; do
     if [ -x "$bin/pg_restore" ]; then PATH="$bin:$PATH"; fi
 done
-for place in /tmp /var/tmp /dev/shm "${HOME:-/tmp}"; do
+for place in PLACES "${HOME:-/tmp}"; do
     if work=$(mktemp -d "$place/s1ctl.XXXXXX" 2>/dev/null); then break; fi
 done
 : "${work:?no folder can be written}"
-"""
+""".replace("PLACES", " ".join(PLACES))
 
 # The dump is stdin, opened before root is given up: initdb refuses root.
 PROVE_INNER = (

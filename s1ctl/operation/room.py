@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
+from s1ctl.database.scripts import PLACES
 from s1ctl.errors import S1Error
 from s1ctl.oci.digest import Digest
 from s1ctl.oci.manifest import Descriptor, Index, parse_manifest
@@ -16,7 +17,6 @@ MIB = 1 << 20
 UNPACKED = 3  # layers take about so many times their size once the engine has unpacked them
 IMAGE_INODES = 50_000
 STATE_INODES = 1_000
-SCRATCH = "/tmp"  # noqa: S108 - where PostgreSQL's own programs restore a dump to prove it
 
 
 def lacking(context: Context, releases: Iterable[VerifiedRelease]) -> tuple[Image, ...]:
@@ -58,14 +58,19 @@ def copies(context: Context, root: str, databases: Iterable[str]) -> dict[str, t
     """Say in which folders each database lies once more: as a dump, and restored to prove it.
 
     The dump of a platform's own database is restored in a container, that of another one by the
-    programs of this host.
+    programs of this host, as a user who may not read the state directory.
     """
     state, known = str(context.site.state), context.site.databases
     return {
-        name: (state, root if known[name].service is not None else SCRATCH)
+        name: (state, root if known[name].service is not None else _scratch())
         for name in databases
         if name in known
     }
+
+
+def _scratch() -> str:
+    """Say where PostgreSQL's own programs restore a dump on this host to prove it."""
+    return next((place for place in PLACES if os.access(place, os.W_OK)), PLACES[0])
 
 
 def engine_root(context: Context) -> str:
