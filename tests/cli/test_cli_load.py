@@ -1,5 +1,7 @@
 import json
 import shutil
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from s1ctl.ledger.store import ReleaseStore
 from s1ctl.oci.digest import Digest
 from tests.support.bundles import CHANNEL, PRODUCT, make_parts, make_vendor, write_bundle
 from tests.support.cases import CASES, outcome_of, stand_of
+from tests.support.loads import Cargo, LoadSite
+from tests.support.registry import RegistryServer
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +124,36 @@ def test_the_registrys_password_is_in_no_output_and_no_file_of_the_state(
         assert registry.password not in out + err
     for path in (tmp_path / "state").rglob("*"):
         assert not path.is_file() or registry.password.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("years", [-20, 20])
+def test_a_clock_that_is_wrong_changes_only_when_a_bundle_was_loaded(
+    plain_registry: RegistryServer, cargo: Cargo, tmp_path: Path, monkeypatch, years: int
+) -> None:
+    site = LoadSite(tmp_path / "site", cargo, plain_registry.url)
+    offset = timedelta(days=365 * years)
+
+    class WrongClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + offset
+
+    away = time.time() + offset.total_seconds()
+    monkeypatch.setattr(time, "time", lambda: away)
+    monkeypatch.setattr(time, "time_ns", lambda: int(away * 1e9))
+    monkeypatch.setattr("s1ctl.cli.load.datetime", WrongClock)
+    said = site.load()
+    assert said.outcome == CASES["bundle-loaded-by-a-wrong-clock"].outcome
+    assert said.loaded["bytes_sent"] == sum(cargo.blobs.values())
+    assert said.loaded["repairs"] == said.loaded["moved_tags"] == []
+    assert cargo.blobs.items() <= plain_registry.blobs().items()
+    assert site.stored() == [Digest(said.loaded["digest"])]
+    assert site.has_loaded()
+    with open_ledger(site.state) as ledger:
+        (release,) = ledger.releases.loaded()
+        root = ledger.trust.root(PRODUCT)
+    assert abs(release.loaded_at - datetime.now(UTC)) > timedelta(days=365 * 19)
+    assert root == cargo.root.read_bytes()
+    before = site.stand()
+    assert site.load("--plan").status == 0
+    assert site.stand() == before
