@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from s1ctl.errors import InputOutputFailed, PolicyRefused
+from s1ctl.errors import InputOutputFailed, PolicyRefused, UsageError
 from s1ctl.ledger.ledger import open_ledger
 from s1ctl.masking.encodings import forms_of
 from s1ctl.masking.redact import Known, Redactor
@@ -166,6 +166,7 @@ def test_of_a_private_key_that_a_cut_goes_through_nothing_is_kept(
 ) -> None:
     monkeypatch.setattr(reading, "HEAD_BYTES", 100)
     monkeypatch.setattr(reading, "TAIL_BYTES", size)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 512)  # a key spans what is masked at once
     raw = b"first\n" * 100 + key_lines(120) + b"last\n" * 20
     (tmp_path / "log").write_bytes(raw)
     writer = BundleWriter(redactor(), tmp_path)
@@ -427,6 +428,14 @@ def test_a_bundle_accounts_for_all_that_is_in_it(sources: Sources, tmp_path: Pat
     assert made.size_bytes == path.stat().st_size
     assert path.stat().st_mode & 0o777 == 0o600
     assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".tmp")] == []
+
+
+def test_where_a_file_is_there_nothing_is_collected(sources: Sources, tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("evidence")
+    run: list[Scope] = []
+    with pytest.raises(UsageError, match="is there already"):
+        make_support_bundle(sources, tmp_path / "b", tell=silent, collectors={"one": run.append})
+    assert (run, (tmp_path / "b").read_text()) == ([], "evidence")
 
 
 def test_a_preview_measures_the_same_and_writes_nothing(sources: Sources, tmp_path: Path) -> None:
