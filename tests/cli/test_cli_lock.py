@@ -13,7 +13,7 @@ from s1ctl.ledger.ledger import open_ledger
 from s1ctl.shape import changed
 from s1ctl.targets import docker_engine, docker_hold
 from s1ctl.targets.docker_hold import Hold
-from tests.support.cases import CASES, outcome_of, stand_of
+from tests.support.cases import CASES, outcome_of, words_of
 from tests.support.operators import ENGINE
 from tests.support.preflight import PretendedEngine
 
@@ -130,13 +130,13 @@ def living(site, tmp_path: Path) -> Iterator[int]:
 def test_a_lock_is_not_broken_while_its_process_lives_here(
     run, site, living: int, tmp_path: Path
 ) -> None:
-    before = stand_of(tmp_path / "state")
+    before = words_of(tmp_path / "state")
     words = ("lock", "break", "--site", site, "--reason", "it hangs", "--yes")
     status, out, err = run(*words, "--output", "json")
     assert outcome_of(status, json.loads(out)) == CASES["lock-of-a-living-process"].outcome
     assert f"process {living} of `nora` lives on this host" in err
     assert f"`kill -INT {living}`" in err
-    assert stand_of(tmp_path / "state") == before
+    CASES["lock-of-a-living-process"].prove(before, words_of(tmp_path / "state"))
 
 
 def test_a_lock_that_is_broken_by_force_is_recorded_as_that(
@@ -165,7 +165,7 @@ def test_the_second_of_two_terminals_is_told_who_was_first(
         )
         words = ("trust", "init", "--site", site, "--root", tmp_path / "root" / "root.json")
         assert run(*words, "--fingerprint", json.loads(out)["root"])[0] == 0
-        before = stand_of(tmp_path / "state")
+        before = words_of(tmp_path / "state")
         with PretendedEngine(ENGINE).listening(sock):
             status, out, err = run("uninstall", "--site", site, "--yes", "--output", "json")
             assert outcome_of(status, json.loads(out)) == CASES["two-terminals"].outcome
@@ -173,4 +173,4 @@ def test_the_second_of_two_terminals_is_told_who_was_first(
             assert "`nora`" in err
             assert "hint: wait for it, or look: `s1ctl lock show`" in err
             assert run("status", "--site", site)[0] == 0
-    assert stand_of(tmp_path / "state") == before
+    CASES["two-terminals"].prove(before, words_of(tmp_path / "state"))

@@ -10,10 +10,10 @@ import pytest
 
 from s1ctl.ledger.ledger import open_ledger
 from s1ctl.oci.digest import Digest
-from tests.support.cases import CASES, stand_of
+from tests.support.cases import CASES, stand_of, words_of
 from tests.support.checked import CheckedSite, advice, seen
 from tests.support.ledgers import NOW
-from tests.support.loads import Said, s1ctl
+from tests.support.loads import Said, s1ctl, watched
 from tests.support.postgres import Database
 from tests.support.registry import free_port
 from tests.support.require import need
@@ -50,9 +50,8 @@ def first_two(loaded: Loaded) -> dict[str, Digest]:
 
 def checked(site: StandingSite, only: str, *words: object) -> Said:
     """Check twice, and see that neither the site nor the database was changed."""
-    before = truth_of(site.database)
-    said = site.check(only, *words)
-    assert truth_of(site.database) == before
+    said = watched(lambda: {"database": truth_of(site.database)}, lambda: site.check(only, *words))
+    assert said.after == said.before
     return said
 
 
@@ -70,7 +69,7 @@ def test_a_database_that_does_not_take_us(site: StandingSite) -> None:
     refused = site.url.read_text()
     site.url.write_text(f"postgresql://console:canary-8a@127.0.0.1:{free_port()}/console")
     said = checked(site, "pg", *TO)
-    assert said.outcome == CASES["preflight-database-down"].outcome
+    said.proves(CASES["preflight-database-down"])
     assert "it cannot be reached: Connection refused" in seen(said)
     assert "check that the server runs" in advice(said)
     skipped = [one for one in said.document["findings"] if one["outcome"] == "skip"]
@@ -78,19 +77,19 @@ def test_a_database_that_does_not_take_us(site: StandingSite) -> None:
 
     site.url.write_text(refused.replace(site.database.password, "canary-8a"))
     said = checked(site, "pg", *TO)
-    assert said.outcome == CASES["preflight-database-password"].outcome
+    said.proves(CASES["preflight-database-password"])
     assert "refuses the user or the password" in seen(said)
     assert "canary" not in said.text
 
     alone = checked(site, "pg.activity", *TO)
-    assert alone.outcome == CASES["preflight-database-unasked"].outcome
+    alone.proves(CASES["preflight-database-unasked"])
     assert "S1-D02" in seen(alone)
     assert "s1ctl preflight --only pg.connect" in advice(alone)
 
 
 def test_a_server_of_a_version_that_the_release_does_not_run_on(site: StandingSite) -> None:
     said = checked(site, "pg", "--to", THIRD)
-    assert said.outcome == CASES["preflight-database-version"].outcome
+    said.proves(CASES["preflight-database-version"])
     assert "console: PostgreSQL 15." in seen(said)
     assert "Bring the server to >=99" in advice(said)
 
@@ -99,7 +98,7 @@ def test_rights_that_our_user_lacks(site: StandingSite) -> None:
     database, user = site.database, site.database.user
     database.execute("CREATE TABLE reports (id int)", admin=True)
     said = checked(site, "pg", *TO)
-    assert said.outcome == CASES["preflight-database-owner"].outcome
+    said.proves(CASES["preflight-database-owner"])
     assert f"`{user}` does not own `public.reports`, which is `postgres`'s" in seen(said)
     command = f'ALTER TABLE "public"."reports" OWNER TO "{user}";'
     assert command in advice(said)
@@ -107,7 +106,7 @@ def test_rights_that_our_user_lacks(site: StandingSite) -> None:
 
     database.execute(f"ALTER DATABASE {database.name} OWNER TO postgres", admin=True)
     said = checked(site, "pg", *TO)
-    assert said.outcome == CASES["preflight-database-rights"].outcome
+    said.proves(CASES["preflight-database-rights"])
     assert "no CREATE on it" in seen(said)
     fix = said.document["findings"][2]["fix"]
     while fix:  # what is said to be run is run, until nothing is lacking
@@ -150,7 +149,7 @@ def test_transactions_that_would_block_a_migration(site: StandingSite) -> None:
         assert checked(site, "pg.activity", *TO).outcome == (0, "")
         with later(database):
             said = checked(site, "pg.activity", *TO)
-            assert said.outcome == CASES["preflight-long-transaction"].outcome
+            said.proves(CASES["preflight-long-transaction"])
             text = seen(said)
             assert f"pid {pid} (user `{database.user}`, application `report-worker`)" in text
             assert "idle in transaction for 30" in text
@@ -159,12 +158,12 @@ def test_transactions_that_would_block_a_migration(site: StandingSite) -> None:
             assert "canary" not in said.text
     with transaction(database, "SELECT 1"), later(database):
         said = checked(site, "pg.activity", *TO, "--strict")
-        assert said.outcome == CASES["preflight-idle-transaction"].outcome
+        said.proves(CASES["preflight-idle-transaction"])
         assert "idle in transaction for 30" in seen(said)
         assert checked(site, "pg.activity", *TO).status == 0
     database.execute("BEGIN; LOCK events; PREPARE TRANSACTION 'till-42'")
     said = checked(site, "pg.activity", *TO)
-    assert said.outcome == CASES["preflight-prepared-transaction"].outcome
+    said.proves(CASES["preflight-prepared-transaction"])
     assert "the prepared transaction `till-42`" in seen(said)
     (command,) = (one["fix"]["command"] for one in said.document["findings"])
     database.execute(command)
@@ -175,7 +174,7 @@ def test_another_users_transaction_whose_age_may_not_be_seen(site: StandingSite)
     with closing(site.database.connect("backup-tool", admin=True)) as other:
         other.cursor().execute("SELECT FROM events")
         said = checked(site, "pg.activity", *TO, "--strict")
-        assert said.outcome == CASES["preflight-foreign-transaction"].outcome
+        said.proves(CASES["preflight-foreign-transaction"])
         assert "application `backup-tool`" in seen(said)
         assert "since when may not be seen by our user" in seen(said)
         (finding,) = said.document["findings"]
@@ -186,7 +185,7 @@ def test_another_users_transaction_whose_age_may_not_be_seen(site: StandingSite)
 def test_a_server_without_connections_to_spare(site: StandingSite) -> None:
     site.database.execute(f"ALTER ROLE {site.database.user} CONNECTION LIMIT 5", admin=True)
     said = checked(site, "pg.capacity", *TO)
-    assert said.outcome == CASES["preflight-few-connections"].outcome
+    said.proves(CASES["preflight-few-connections"])
     assert "1 of 5 connections of the user are taken, 4 are left" in seen(said)
     assert "raise the limit" in advice(said)
 
@@ -197,7 +196,7 @@ def test_a_database_that_is_not_where_the_installed_release_left_it(
     two = first_two(loaded)
     stand_at(site.database, {"0001": two["0001"]})
     said = checked(site, "state.migrations", *TO)
-    assert said.outcome == CASES["preflight-migrations-behind"].outcome
+    said.proves(CASES["preflight-migrations-behind"])
     assert "behind: it is at 0001, and release 1.0.0 has expand 0002" in seen(said)
     assert "older backup was restored" in advice(said)
 
@@ -208,35 +207,35 @@ def test_a_database_that_is_not_where_the_installed_release_left_it(
 
     stand_at(site.database, {**two, "0107": Digest.of(b"of a release that is not here")})
     said = checked(site, "state.migrations", *TO)
-    assert said.outcome == CASES["preflight-migrations-ahead"].outcome
+    said.proves(CASES["preflight-migrations-ahead"])
     assert "ahead: it has 0107, which no release that is loaded here has" in seen(said)
     assert "s1ctl load FILE" in advice(said)
 
     stand_at(site.database, {"0001": two["0001"], "beef": Digest.of(b"another branch")})
     said = checked(site, "state.migrations", *TO)
-    assert said.outcome == CASES["preflight-migrations-unknown"].outcome
+    said.proves(CASES["preflight-migrations-unknown"])
     assert "unknown: revision beef is not of the lineage of release 1.0.0" in seen(said)
     assert "call the vendor" in advice(said)
 
     stand_at(site.database, two, head="0001")
     said = checked(site, "state.migrations", *TO)
-    assert said.outcome == CASES["preflight-head-moved"].outcome
+    said.proves(CASES["preflight-head-moved"])
     assert "head is 0001; the last revision that s1ctl applied is 0002" in seen(said)
 
     stand_at(site.database, {**two, "0001": Digest.of(b"another text")})
     said = checked(site, "state.migrations", *TO)
-    assert said.outcome == CASES["preflight-revision-changed"].outcome
+    said.proves(CASES["preflight-revision-changed"])
     assert "revision 0001 was applied with another text" in seen(said)
 
 
 def test_a_path_that_is_not_there(site: StandingSite) -> None:
     said = checked(site, "state.hop", "--to", THIRD)
-    assert said.outcome == CASES["preflight-hop-missing"].outcome
+    said.proves(CASES["preflight-hop-missing"])
     assert seen(said) == "the path 1.0.0 -> 1.2.0 -> 2.0.0 needs what is not loaded: 1.2.0"
     assert "s1ctl load FILE" in advice(said)
 
     said = checked(site, "state.hop")
-    assert said.outcome == CASES["preflight-no-path"].outcome
+    said.proves(CASES["preflight-no-path"])
     assert f"no allowed path leads from 1.0.0 to {FAR}" in seen(said)
 
     said = s1ctl("--site", site.file, "preflight", "--to", "7.7.7")
@@ -275,10 +274,11 @@ def waive(site: StandingSite, *words: object, only: str = "pg.capacity") -> Said
 def test_a_waived_failure_stops_nothing_for_that_release_alone(site: StandingSite) -> None:
     few = f"ALTER ROLE {site.database.user} CONNECTION LIMIT 5"
     site.database.execute(few, admin=True)
-    before = truth_of(site.database)
-    said = waive(site, "--waive", "pg.capacity=one user, and nobody else is let in")
-    assert said.outcome == CASES["preflight-waived"].outcome
-    assert truth_of(site.database) == before
+    said = watched(
+        lambda: {"database": truth_of(site.database)},
+        lambda: waive(site, "--waive", "pg.capacity=one user, and nobody else is let in"),
+    )
+    said.proves(CASES["preflight-waived"])
     (finding,) = said.document["findings"]
     assert (finding["outcome"], finding["waived"]["reason"]) == (
         "skip",
@@ -347,11 +347,9 @@ def test_what_passes_needs_no_waiver(site: StandingSite) -> None:
     ],
 )
 def test_a_waiver_that_cannot_be(site: StandingSite, given: str, case, words: str) -> None:
-    before = stand_of(site.state)
-    said = waive(site, "--waive", given)
-    assert said.outcome == case.outcome
+    said = watched(lambda: words_of(site.state), lambda: waive(site, "--waive", given))
+    said.proves(case)
     assert words in said.message
-    assert stand_of(site.state) == before
 
 
 def test_facts_are_saved_without_a_secret_and_judged_elsewhere(

@@ -29,7 +29,7 @@ def site(tmp_path: Path) -> Iterator[CheckedSite]:
 
 def test_an_engine_that_is_not_there(site) -> None:
     said = site.check("engine")
-    assert said.outcome == CASES["preflight-no-engine"].outcome
+    said.proves(CASES["preflight-no-engine"])
     assert seen(said) == f"{site.socket}: missing"
     assert "systemctl start docker" in advice(said)
     outcomes = [one["outcome"] for one in said.document["findings"]]
@@ -39,7 +39,7 @@ def test_an_engine_that_is_not_there(site) -> None:
 def test_an_engine_that_is_too_old(site) -> None:
     with site.engine(version={**VERSION, "Version": "19.3", "ApiVersion": "1.40"}) as engine:
         said = site.check("engine")
-    assert said.outcome == CASES["preflight-old-engine"].outcome
+    said.proves(CASES["preflight-old-engine"])
     assert "Engine 19.3, API 1.40" in seen(said)
     assert "20.10.10" in advice(said)
     assert {method for method, _ in engine.asked} == {"GET"}
@@ -48,7 +48,7 @@ def test_an_engine_that_is_too_old(site) -> None:
 def test_an_engine_whose_answer_cannot_be_read_is_not_taken_for_good(site) -> None:
     with site.engine(info=b"no info"):
         said = site.check("engine.version")
-    assert said.outcome == CASES["preflight-engine-unreadable"].outcome
+    said.proves(CASES["preflight-engine-unreadable"])
     assert "engine.info" in seen(said)
 
 
@@ -56,7 +56,7 @@ def test_a_subnet_that_another_network_has(site) -> None:
     other = {"Name": "other", "Id": "f" * 64, "IPAM": {"Config": [{"Subnet": "10.249.0.0/16"}]}}
     with site.engine(networks=[other]):
         said = site.check("engine.networks")
-    assert said.outcome == CASES["preflight-subnet-taken"].outcome
+    said.proves(CASES["preflight-subnet-taken"])
     assert seen(said) == f"{NETWORK} overlaps 10.249.0.0/16 (other)"
     assert "target.network" in advice(said)
 
@@ -66,10 +66,10 @@ def test_storage_that_is_refused_and_storage_that_is_doubted(site) -> None:
         refused = site.check("engine.storage")
     with site.engine(info={**INFO, "Driver": "zfs"}):
         doubted = site.check("engine.storage", "--strict")
-    assert refused.outcome == CASES["preflight-storage-vfs"].outcome
+    refused.proves(CASES["preflight-storage-vfs"])
     assert "vfs in /" in seen(refused)
     assert "daemon.json" in advice(refused)
-    assert doubted.outcome == CASES["preflight-storage-zfs"].outcome
+    doubted.proves(CASES["preflight-storage-zfs"])
 
 
 def test_an_engine_with_another_time(site) -> None:
@@ -77,11 +77,11 @@ def test_an_engine_with_another_time(site) -> None:
         far = site.check("clock")
     with site.engine(info=system_time(ahead_s=-10)):
         near = site.check("clock", "--strict")
-    assert far.outcome == CASES["preflight-engine-clock"].outcome
+    far.proves(CASES["preflight-engine-clock"])
     assert "the engine is 3,600" in seen(far) or "the engine is 3,599" in seen(far)
     assert "ahead of this host" in seen(far)
     assert "timedatectl" in advice(far)
-    assert near.outcome == CASES["preflight-engine-clock-drifts"].outcome
+    near.proves(CASES["preflight-engine-clock-drifts"])
     assert "behind this host" in seen(near)
 
 
@@ -89,7 +89,7 @@ def test_a_state_directory_that_is_read_only(site) -> None:
     site.check("state.lock")
     with read_only(site.state):
         said = site.check("host.mounts")
-    assert said.outcome == CASES["preflight-state-read-only"].outcome
+    said.proves(CASES["preflight-state-read-only"])
     assert seen(said) == f"nothing can be written in `{site.state}`: read-only file system"
     assert f"findmnt -T {site.state}" in advice(said)
 
@@ -98,7 +98,7 @@ def test_a_state_directory_from_which_nothing_runs(site) -> None:
     with file_system(site.state, "noexec"):
         said = site.check("host.mounts")
         assert list(site.state.glob(".probe*")) == []
-    assert said.outcome == CASES["preflight-state-noexec"].outcome
+    said.proves(CASES["preflight-state-noexec"])
     assert seen(said) == f"nothing can be run from `{site.state}`: permission denied"
     assert "noexec" in advice(said)
 
@@ -109,7 +109,7 @@ def test_a_state_directory_on_a_network_file_system(site, tmp_path: Path, monkey
     table.write_text(f"{real}99 1 0:99 / {site.state} rw - nfs4 nas:/s rw\n")
     monkeypatch.setattr(mounts, "TABLE", table)
     said = site.check("host.mounts")
-    assert said.outcome == CASES["preflight-state-on-nfs"].outcome
+    said.proves(CASES["preflight-state-on-nfs"])
     assert f"`{site.state}` is a nfs4 file system" in seen(said)
     assert "local disk" in advice(said)
 
@@ -118,7 +118,7 @@ def test_a_scratch_folder_from_which_nothing_runs(site, tmp_path: Path, monkeypa
     with file_system(tmp_path / "scratch", "noexec") as scratch:
         monkeypatch.setattr(mounts, "SCRATCH", scratch)
         said = site.check("host.mounts", "--strict")
-    assert said.outcome == CASES["preflight-tmp-noexec"].outcome
+    said.proves(CASES["preflight-tmp-noexec"])
     assert "mounted noexec" in seen(said)
     assert "TMPDIR" in advice(said)
 
@@ -126,7 +126,7 @@ def test_a_scratch_folder_from_which_nothing_runs(site, tmp_path: Path, monkeypa
 def test_a_file_system_whose_inodes_run_out(site) -> None:
     with file_system(site.state, "nr_inodes=500"), site.engine():
         said = site.check("host.inodes")
-    assert said.outcome == CASES["preflight-no-inodes"].outcome
+    said.proves(CASES["preflight-no-inodes"])
     assert f"{site.state}: 49" in seen(said)
     assert "1,000 needed" in seen(said)
     assert f"df -i {site.state}" in advice(said)

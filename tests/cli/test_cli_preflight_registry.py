@@ -36,7 +36,7 @@ def site_of(folder: Path, **access: object) -> CheckedSite:
 
 def test_a_registry_that_is_down(tmp_path: Path) -> None:
     said = site_of(tmp_path, url="http://127.0.0.1:1/shop").check("reg")
-    assert said.outcome == CASES["preflight-registry-down"].outcome
+    said.proves(CASES["preflight-registry-down"])
     assert "`127.0.0.1:1` cannot be reached" in seen(said)
     assert "start the registry" in advice(said)
     assert [one["outcome"] for one in said.document["findings"]][1:] == ["skip"] * 3
@@ -44,7 +44,7 @@ def test_a_registry_that_is_down(tmp_path: Path) -> None:
 
 def test_a_registry_whose_authority_is_not_known(guarded, tmp_path: Path) -> None:
     said = site_of(tmp_path, url=f"{guarded.url}/shop").check("reg")
-    assert said.outcome == CASES["preflight-unknown-authority"].outcome
+    said.proves(CASES["preflight-unknown-authority"])
     assert "no authority that this host knows" in seen(said)
     assert "registry.ca" in advice(said)
 
@@ -53,20 +53,20 @@ def test_a_registry_that_does_not_take_our_password(guarded, tmp_path: Path) -> 
     (tmp_path / "password").write_text("another-password")
     words = {"url": f"{guarded.url}/shop", "ca": str(guarded.ca), "user": USER}
     wrong = site_of(tmp_path, **words, password=f"file:{tmp_path}/password").check("reg")
-    assert wrong.outcome == CASES["preflight-wrong-password"].outcome
+    wrong.proves(CASES["preflight-wrong-password"])
     assert USER in seen(wrong)
     assert "registry.password" in advice(wrong)
     assert "another-password" not in wrong.text
 
     missing = site_of(tmp_path, **words, password="file:/nowhere/password").check("reg")
-    assert missing.outcome == CASES["preflight-no-password"].outcome
+    missing.proves(CASES["preflight-no-password"])
     assert "/nowhere/password" in seen(missing)
 
 
 def test_a_certificate_that_will_end(guarded, tmp_path: Path) -> None:
     site = site_of(tmp_path, url=f"{guarded.url}/shop", ca=str(guarded.ca))
     said = site.check("cert", "--strict")
-    assert said.outcome == CASES["preflight-certificate-ends"].outcome
+    said.proves(CASES["preflight-certificate-ends"])
     assert "test registry" in seen(said)
     assert "in 23 hours" in seen(said)
 
@@ -80,7 +80,7 @@ def test_a_certificate_that_has_ended(tmp_path: Path) -> None:
         site = site_of(tmp_path, url=f"{server.url}/shop", ca=str(server.ca))
         said = site.check("cert")
         beside = site.check("reg")
-    assert said.outcome == CASES["preflight-certificate-ended"].outcome
+    said.proves(CASES["preflight-certificate-ended"])
     ended = datetime.now(UTC) - timedelta(days=3)
     assert f"ended on {ended:%Y-%m-%d}, 3 days ago" in seen(said)
     assert "new one made" in advice(said)

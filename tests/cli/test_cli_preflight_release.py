@@ -110,21 +110,21 @@ def held(port: int) -> Iterator[None]:
 def test_a_host_that_the_release_is_not_for(depot, tmp_path: Path) -> None:
     site = site_of(tmp_path, depot, depot.both)
     system = site.check("host.os")
-    assert system.outcome == CASES["preflight-system"].outcome
+    system.proves(CASES["preflight-system"])
     assert "kernel" in seen(system)
     assert "plan9 >=4" in advice(system)
 
     machine = site.check("host.arch")
-    assert machine.outcome == CASES["preflight-machine"].outcome
+    machine.proves(CASES["preflight-machine"])
     assert "console (linux/s390x), gateway (linux/s390x)" in seen(machine)
 
     memory = site.check("host.memory")
-    assert memory.outcome == CASES["preflight-memory"].outcome
+    memory.proves(CASES["preflight-memory"])
     assert "MiB" in seen(memory)
     assert "more memory" in advice(memory)
 
     disk = site.check("host.disk-space")
-    assert disk.outcome == CASES["preflight-disk"].outcome
+    disk.proves(CASES["preflight-disk"])
     assert "needed (release" in seen(disk)
     assert f"df -h {site.state}" in advice(disk)
 
@@ -134,7 +134,7 @@ def test_a_port_that_somebody_else_holds(depot, tmp_path: Path) -> None:
     site = site_of(tmp_path, depot, depot.one)
     with held(port):
         said = site.check("net")
-    assert said.outcome == CASES["preflight-port-taken"].outcome
+    said.proves(CASES["preflight-port-taken"])
     assert f"port {port} is held by" in seen(said)
     assert f"ss -ltnp sport = :{port}" in advice(said)
     assert site.check("net").outcome == (0, "")
@@ -148,7 +148,7 @@ def test_a_new_port_of_an_upgrade_that_somebody_else_holds(depot, tmp_path: Path
         assert site.check("net").outcome == (0, "")
         with held(new):
             said = site.check("net")
-    assert said.outcome == CASES["preflight-new-port-taken"].outcome
+    said.proves(CASES["preflight-new-port-taken"])
     assert f"port {new} is held by" in seen(said)
 
 

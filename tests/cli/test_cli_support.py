@@ -19,7 +19,7 @@ from s1ctl.cli.main import main
 from s1ctl.cli.support import parse_since
 from s1ctl.ledger.ledger import open_ledger
 from s1ctl.masking.redact import Redactor
-from tests.support.cases import CASES, ROOT, outcome_of, stand_of, words_of
+from tests.support.cases import CASES, ROOT, Stands, outcome_of, stand_of, words_of
 from tests.support.schemas import heard
 
 WORD = "canary-registry-55"
@@ -240,20 +240,20 @@ def test_a_leak_deletes_the_archive_and_names_file_and_rule(
         return text if WORD in text else real(redactor, text, counts)
 
     monkeypatch.setattr(Redactor, "line", blind)
-    before = stand_of(tmp_path)
+    before: Stands = {"files": stand_of(tmp_path)}
     status, document = data("-o", tmp_path / "b.tar.gz")
     assert outcome_of(status, document) == CASES["support-bundle-leak"].outcome
     assert "`logs/s1ctl.log`" in document["error"]["message"]
     assert "`known-value`" in document["error"]["message"]
-    assert stand_of(tmp_path) == before
+    CASES["support-bundle-leak"].prove(before, {"files": stand_of(tmp_path)})
 
 
 def test_where_it_cannot_be_written_that_is_said(data: Data, tmp_path: Path) -> None:
-    before = stand_of(tmp_path)
+    before: Stands = {"files": stand_of(tmp_path)}
     status, document = data("-o", tmp_path / "none" / "b.tar.gz")
     assert outcome_of(status, document) == CASES["support-bundle-unwritable"].outcome
     assert f"`{tmp_path}/none/b.tar.gz` cannot be written" in document["error"]["message"]
-    assert stand_of(tmp_path) == before
+    CASES["support-bundle-unwritable"].prove(before, {"files": stand_of(tmp_path)})
 
 
 def test_no_file_is_written_over(
@@ -261,17 +261,21 @@ def test_no_file_is_written_over(
 ) -> None:
     link, late = tmp_path / "link", tmp_path / "late"
     link.symlink_to(tmp_path / "nowhere")
-    before = stand_of(tmp_path)
+
+    def take() -> Stands:
+        return {"files": stand_of(tmp_path), "site file": (site / "site.yaml").read_bytes()}
+
+    before = take()
     for path in (site / "site.yaml", link):
         status, document = data("-o", path)
         assert outcome_of(status, document) == CASES["support-bundle-file-is-there"].outcome
         assert document["error"]["message"] == f"`{path}` is there already"
-    assert stand_of(tmp_path) == before
+    CASES["support-bundle-file-is-there"].prove(before, take())
     monkeypatch.setattr("s1ctl.report.support.make.check_archive", lambda *_: late.write_text("x"))
     status, document = data("-o", late)
     assert outcome_of(status, document) == CASES["support-bundle-file-is-there"].outcome
     late.unlink()
-    assert stand_of(tmp_path) == before
+    CASES["support-bundle-file-is-there"].prove(before, take())
 
 
 def test_a_medium_without_links_takes_a_bundle_too(
@@ -286,11 +290,11 @@ def test_a_medium_without_links_takes_a_bundle_too(
 
 
 def test_a_time_that_is_none_is_refused(data: Data, tmp_path: Path) -> None:
-    before = stand_of(tmp_path)
+    before: Stands = {"files": stand_of(tmp_path)}
     status, document = data("--since", "yesterday")
     assert outcome_of(status, document) == CASES["support-bundle-since"].outcome
     assert "`--since yesterday`" in document["error"]["message"]
-    assert stand_of(tmp_path) == before
+    CASES["support-bundle-since"].prove(before, {"files": stand_of(tmp_path)})
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -92,12 +92,12 @@ def test_values_that_the_release_does_not_want_so_are_told_with_their_line(
     provoke: Provoke, loaded: LoadSite, change: tuple[str, str], line: int, words: str
 ) -> None:
     provoke()
-    before = loaded.stand()
+    before = loaded.words()
     said = provoke(change)
     assert said.outcome == CASES["values-and-release-disagree"].outcome
     assert f"site.yaml:{line}:" in said.message
     assert words in said.message
-    assert loaded.stand() == before
+    CASES["values-and-release-disagree"].prove(before, loaded.words())
 
 
 def test_all_values_that_disagree_are_told_at_once(provoke: Provoke) -> None:
@@ -115,12 +115,12 @@ def test_a_secret_that_stands_in_the_site_file_is_refused_and_not_repeated(
 
 
 def test_a_consent_that_lacks_is_told_with_its_place(provoke: Provoke, loaded: LoadSite) -> None:
-    before = loaded.stand()
+    before = loaded.words()
     said = provoke(("[host-network]", "[]"))
     assert said.outcome == CASES["consent-is-missing"].outcome
     assert f"{loaded.file}:9:" in said.message
     assert "allow: {gateway: [host-network]}" in said.hint
-    assert loaded.stand() == before
+    CASES["consent-is-missing"].prove(before, loaded.words())
 
 
 def test_a_database_without_a_place_is_told(provoke: Provoke, loaded: LoadSite) -> None:
@@ -161,17 +161,17 @@ def test_a_secret_that_does_not_resolve_is_told_with_its_key_and_cause(
     monkeypatch.setattr("s1ctl.site.secrets.COMMAND_TIMEOUT_S", 0.2)
     source = source.replace("FOLDER", str(folder))
     provoke()
-    before = loaded.stand()
+    before = loaded.words()
     said = provoke(("env:API_TOKEN", f'"{source}"'))
     assert said.outcome == CASES["secret-does-not-resolve"].outcome
     shown = source.split()[0] if source.startswith("cmd:") else source
     assert f"`{shown}` for `values.api_token` does not resolve: {reason}" in said.message
     assert remedy in said.hint
-    assert loaded.stand() == before
+    CASES["secret-does-not-resolve"].prove(before, loaded.words())
 
 
 def test_the_registrys_password_is_told_by_its_key(loaded: LoadSite) -> None:
-    good, before = loaded.file.read_text(), loaded.stand()
+    good, before = loaded.file.read_text(), loaded.words()
     access = f"user: s1ctl\n  password: file:{os.devnull}\ntrust:"
     loaded.file.write_text(good.replace("trust:", f"  {access}"))
     try:
@@ -180,7 +180,7 @@ def test_the_registrys_password_is_told_by_its_key(loaded: LoadSite) -> None:
         loaded.file.write_text(good)
     assert said.outcome == CASES["registry-password-does-not-resolve"].outcome
     assert "for `registry.password` does not resolve: it is empty" in said.message
-    assert loaded.stand() == before
+    CASES["registry-password-does-not-resolve"].prove(before, loaded.words())
 
 
 def test_a_plan_that_may_be_approved_is_not_overwritten(

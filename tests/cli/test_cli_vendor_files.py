@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cases import CASES, stand_of
-from tests.support.loads import Said, s1ctl
+from tests.support.loads import Said, s1ctl, watched
 from tests.support.recipes import write_project
 
 Provoke = Callable[..., Said]
@@ -29,10 +29,10 @@ def provoke(project: Path, tmp_path: Path) -> Provoke:
             assert old in text
             text = text.replace(old, new, 1)
         path.write_bytes(text.encode() if raw is None else raw)
-        before = stand_of(project.parent)
+        line = ("bundle", "build", project / "recipe.yaml", "-o", tmp_path / "x.s1b")
         try:
-            said = s1ctl("bundle", "build", project / "recipe.yaml", "-o", tmp_path / "x.s1b")
-            assert stand_of(project.parent) == before
+            said = watched(lambda: {"files": stand_of(project.parent)}, lambda: s1ctl(*line))
+            assert said.after == said.before
         finally:
             path.write_text(good)
         assert list(tmp_path.iterdir()) == []
@@ -44,7 +44,7 @@ def provoke(project: Path, tmp_path: Path) -> Provoke:
 def test_unknown_keys_of_a_recipe_are_all_told_at_once(provoke: Provoke) -> None:
     changes = ("sequence: 110", "secuence: 110"), ("oci-layout:", "oci_layout:"), ("note:", "nte:")
     said = provoke("recipe.yaml", *changes)
-    assert said.outcome == CASES["recipe-unknown-keys"].outcome
+    said.proves(CASES["recipe-unknown-keys"])
     told = [line.partition("recipe.yaml:")[2] for line in said.message.split("\n")]
     assert [line.partition(": ")[0] for line in told] == ["5:1", "8:13", "12:57"]
     assert "is `sequence` meant?" in told[0]
@@ -64,21 +64,21 @@ def test_a_value_of_a_recipe_is_told_with_what_may_stand_there(
     provoke: Provoke, old: str, new: str, place: str, words: str
 ) -> None:
     said = provoke("recipe.yaml", (old, new))
-    assert said.outcome == CASES["recipe-wrong-value"].outcome
+    said.proves(CASES["recipe-wrong-value"])
     assert f"recipe.yaml:{place}: " in said.message
     assert words in said.message
 
 
 def test_a_key_that_a_recipe_lacks_is_told(provoke: Provoke) -> None:
     said = provoke("recipe.yaml", ("    engine: postgresql\n", ""), ("product: acme\n", ""))
-    assert said.outcome == CASES["recipe-missing-key"].outcome
+    said.proves(CASES["recipe-missing-key"])
     assert "the key `product` is missing" in said.message
     assert "the key `engine` is missing in `schemas[0]`; it must be `postgresql`" in said.message
 
 
 def test_a_version_without_quotes_is_told(provoke: Provoke) -> None:
     said = provoke("recipe.yaml", ("version: 1.1.0", "version: 1.10"))
-    assert said.outcome == CASES["recipe-version-without-quotes"].outcome
+    said.proves(CASES["recipe-version-without-quotes"])
     assert "recipe.yaml:4:1: " in said.message
     assert "quotes" in said.hint
 
@@ -117,7 +117,7 @@ def test_keys_of_a_service_that_are_not_allowed_are_all_told_at_once(provoke: Pr
         ("    image: gateway\n", "    image: gateway\n    build: .\n"),
     )
     said = provoke("compose.yaml", *changes)
-    assert said.outcome == CASES["compose-keys-not-allowed"].outcome
+    said.proves(CASES["compose-keys-not-allowed"])
     assert (
         "compose.yaml:4:5: service `console`: the key `privileged` is not allowed" in said.message
     )
@@ -144,7 +144,7 @@ def test_a_value_of_a_compose_file_is_told_with_what_may_stand_there(
     provoke: Provoke, old: str, new: str, place: str, words: str
 ) -> None:
     said = provoke("compose.yaml", (old, new))
-    assert said.outcome == CASES["compose-wrong-value"].outcome
+    said.proves(CASES["compose-wrong-value"])
     assert f"compose.yaml:{place}: " in said.message
     assert words in said.message
 
@@ -152,7 +152,7 @@ def test_a_value_of_a_compose_file_is_told_with_what_may_stand_there(
 def test_a_volume_of_the_host_is_refused(provoke: Provoke) -> None:
     volumes = "    image: console\n    volumes: ['/var/run/docker.sock:/sock']\n"
     said = provoke("compose.yaml", ("    image: console\n", volumes))
-    assert said.outcome == CASES["compose-mounts-the-host"].outcome
+    said.proves(CASES["compose-mounts-the-host"])
     assert "compose.yaml:4:15: " in said.message
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from s1ctl.ledger.ledger import open_ledger
 from tests.support.cases import Untouched, stand_of, words_of
-from tests.support.loads import Said, s1ctl
+from tests.support.loads import Said, s1ctl, watched
 from tests.support.preflight import PretendedEngine
 
 VERSION = {"Version": "27.5.1", "ApiVersion": "1.47", "MinAPIVersion": "1.24"}
@@ -43,15 +43,16 @@ class CheckedSite:
 
     def words(self) -> dict[Untouched, object]:
         """Take down the site by the words of the table of cases."""
-        return {**words_of(self.state), "site file": self.file.read_bytes()}
+        files = {"files": stand_of(self.file.parent), "site file": self.file.read_bytes()}
+        return {**words_of(self.state), **files}  # type: ignore[dict-item]
 
     def check(self, only: str, *words: object) -> Said:
         """Run `preflight --only` at the site's ledger, and see that nothing is made or changed."""
         if not (self.state / "ledger.db").exists():  # a look upgrades a ledger, and makes the first
             open_ledger(self.state).close()
-        before = stand_of(self.file.parent)
-        said = s1ctl("--site", self.file, "preflight", "--only", only, *words)
-        assert stand_of(self.file.parent) == before
+        line = ("--site", self.file, "preflight", "--only", only, *words)
+        said = watched(self.words, lambda: s1ctl(*line))
+        assert said.after == said.before
         return said
 
     @contextmanager

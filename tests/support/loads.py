@@ -4,7 +4,8 @@ import contextlib
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.support.bundles import (
     make_vendor,
     write_bundle,
 )
-from tests.support.cases import Untouched, outcome_of, stand_of, words_of
+from tests.support.cases import Case, Stands, Untouched, outcome_of, stand_of, words_of
 from tests.support.registry import RegistryServer
 from tests.support.schemas import heard
 
@@ -32,11 +33,21 @@ PREFIX = "site/a"
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What a command line ended with: its exit code, JSON result, and what a person reads."""
+    """What a command line ended with: its exit code, JSON result, and what a person reads.
+
+    `before` and `after` are what was taken down round it, by the words of the table of cases.
+    """
 
     status: int
     document: dict[str, Any]
     text: str
+    before: Stands = field(default_factory=dict)
+    after: Stands = field(default_factory=dict)
+
+    def proves(self, case: Case) -> None:
+        """See that it ended as the case says, and that what is to stay as it was did."""
+        assert self.outcome == case.outcome
+        case.prove(self.before, self.after)
 
     @property
     def outcome(self) -> tuple[int, str]:
@@ -70,6 +81,12 @@ def s1ctl(*argv: object, output: str = "json") -> Said:
     text = out.getvalue() + err.getvalue()
     document = json.loads(out.getvalue() or "{}") if output == "json" else {}
     return Said(status=status, document=document, text=text)
+
+
+def watched(take: Callable[[], Stands], run: Callable[[], Said]) -> Said:
+    """Run a command line, with all taken down before and after."""
+    before, said = take(), run()
+    return replace(said, before={**said.before, **before}, after={**said.after, **take()})
 
 
 @dataclass(frozen=True, kw_only=True)
