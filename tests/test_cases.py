@@ -17,6 +17,12 @@ FAMILIES = {
     "U": 2, "F": 10, "S": 11, "T": 11, "C": 13, "P": 14, "I": 20, "R": 20, "E": 20, "D": 20,
 }  # fmt: skip
 BESIDE = {"S1-P30": 3, "S1-P31": 5}  # one function raises both, each by its own class
+BY_HAND = {
+    "attacks_at_a_site", "canaries", "cli_load", "cli_preflight", "cli_preflight_database",
+    "cli_preflight_registry", "cli_preflight_release", "cli_refused_hops", "cli_state_directory",
+    "cli_streams", "cli_support", "cli_torn_ledger", "cli_values", "cli_vendor_files",
+    "engine_away", "engine_units", "operator_signals",
+}  # fmt: skip
 WITHIN = "DEIOR"  # these may fail a step of an operation, which then ends with one of these
 IN_OPERATION = (30, 31, 130)
 
@@ -28,6 +34,28 @@ def uses() -> Counter[str]:
 
 def test_every_row_has_a_test_and_every_name_a_row() -> None:
     assert sorted(CASES.keys() ^ uses().keys()) == []
+
+
+def test_what_a_row_says_stays_as_it_was_is_proven() -> None:
+    """By `Case.prove` in its test or a helper, or by hand in a file that is named here."""
+    tests = {path: path.read_text() for path in TESTS.rglob("test_*.py") if path != Path(__file__)}
+    lost = [
+        (case.id, str(path.relative_to(TESTS)))
+        for case in CASES.values()
+        if case.unchanged and not any(proves(text, case.id) for text in tests.values())
+        for path, text in tests.items()
+        if f'CASES["{case.id}"]' in text and path.stem.removeprefix("test_") not in BY_HAND
+    ]
+    assert lost == []
+
+
+def proves(text: str, name: str) -> bool:
+    """Say whether a file has a row prove itself, or hands it to a function that does."""
+    row = f'CASES["{name}"]'
+    if f"{row}.prove(" in text or f".proves({row})" in text:
+        return True
+    is_handed_on = row in text and f"{row}.outcome" not in text
+    return is_handed_on and re.search(r"\b(case|row)\.prove\(|\.proves\(case\)", text) is not None
 
 
 def test_no_row_is_there_twice() -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cases import CASES, outcome_of
+from s1ctl.ledger.ledger import open_ledger
+from tests.support.cases import CASES, outcome_of, words_of
 
 
 @pytest.fixture
@@ -61,8 +62,11 @@ def trusting(run, site, root: Path, fingerprint: str) -> tuple[int, dict]:
 
 def test_a_root_of_another_fingerprint_is_refused(run, site, tmp_path: Path) -> None:
     root, _ = make_root(run, tmp_path)
+    open_ledger(tmp_path / "state").close()
+    before = words_of(tmp_path / "state")
     status, document = trusting(run, site, root, "0" * 64)
     assert outcome_of(status, document) == CASES["root-of-another-fingerprint"].outcome
+    CASES["root-of-another-fingerprint"].prove(before, words_of(tmp_path / "state"))
     assert "0" * 64 in document["error"]["message"]
     assert run("trust", "list", "--site", site)[0] == 11
 
@@ -72,8 +76,11 @@ def test_what_is_no_fingerprint_is_told_apart_from_a_wrong_one(
     run, site, tmp_path: Path, wrong: str
 ) -> None:
     root, _ = make_root(run, tmp_path)
+    open_ledger(tmp_path / "state").close()
+    before = words_of(tmp_path / "state")
     status, document = trusting(run, site, root, wrong)
     assert outcome_of(status, document) == CASES["fingerprint-cut-short"].outcome
+    CASES["fingerprint-cut-short"].prove(before, words_of(tmp_path / "state"))
     assert f"`{wrong}`" in document["error"]["message"]
     assert run("trust", "list", "--site", site)[0] == 11
 

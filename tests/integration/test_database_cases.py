@@ -397,6 +397,8 @@ def test_a_column_that_was_dropped_by_hand(site: DatabaseSite) -> None:
     assert "by hand" in message(document)
     CASES["database-column-dropped"].prove(first, site.words())
     assert with_column(before, site).applied == ("0001", "0002")
+    assert site.done("db", "undo", "--yes")["database"] == "events"
+    assert replace(site.stand(), contents={}) == replace(before, contents={})
 
 
 def test_an_index_of_that_name_on_another_column(site: DatabaseSite) -> None:

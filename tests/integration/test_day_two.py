@@ -11,10 +11,11 @@ from s1ctl.ledger.ledger import open_ledger
 from s1ctl.plan.steps import PullImages
 from s1ctl.targets.docker_container import SITE
 from s1ctl.targets.docker_engine import Engine
-from tests.support.cases import CASES, outcome_of, stand_of
+from tests.support.cases import CASES, Untouched, outcome_of, words_of
 from tests.support.daytwo import VERSIONS, Depot, DepotSite, make_depot_site, write_depot
 from tests.support.registry import RegistryServer
 from tests.support.require import need
+from tests.support.schemas import heard
 from tests.support.subnets import take_subnet
 
 pytestmark = pytest.mark.integration
@@ -24,6 +25,7 @@ def run(*words: object) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main([str(word) for word in words])
+    assert heard(words, out.getvalue()) == ""
     return status, out.getvalue(), err.getvalue()
 
 
@@ -260,6 +262,13 @@ def test_status_tells_each_drift_and_works_without_the_engine(
     assert "not known" in site("status")
 
 
+def looked_at(site: DepotSite, engine: Engine) -> dict[Untouched, object]:
+    """Take down the state directory, and the site's containers by id and state."""
+    found = {name: engine.container(name) for name in engine.containers({SITE: site.name})}
+    containers = {name: (one["Id"], one["State"]) for name, one in found.items() if one}
+    return {**words_of(site.state), "containers": containers}
+
+
 def test_an_upgrade_waits_until_every_unit_is_well_or_somebody_answers_for_it(
     site: DepotSite, depot: Depot, docker_client: Engine
 ) -> None:
@@ -269,7 +278,7 @@ def test_an_upgrade_waits_until_every_unit_is_well_or_somebody_answers_for_it(
     (web,) = [c for c in docker_client.containers({SITE: site.name}) if "-web-" in c]
     docker_client.stop(web, grace_s=1)
 
-    before = stand_of(site.state)
+    before = looked_at(site, docker_client)
     found = site.data(*look, expected=3)
     assert outcome_of(3, found) == CASES["preflight-unit-ill"].outcome
     (finding,) = found["findings"]
@@ -278,8 +287,9 @@ def test_an_upgrade_waits_until_every_unit_is_well_or_somebody_answers_for_it(
     refused = site.data("upgrade", "--to", "1.1.0", "--yes", expected=3)
     assert outcome_of(3, refused) == CASES["preflight-upgrade-refused"].outcome
     assert "check state.health: web 1.0.0" in refused["error"]["message"]
-    assert stand_of(site.state) == before
-    assert len(docker_client.containers({SITE: site.name})) == 2
+    after = looked_at(site, docker_client)
+    CASES["preflight-unit-ill"].prove(before, after)
+    CASES["preflight-upgrade-refused"].prove(before, after)
 
     assert site.data(*look, "--waive", "state.health=1.1.0 mends it")["waivers"]
     done = site.data("upgrade", "--to", "1.1.0", "--yes")
