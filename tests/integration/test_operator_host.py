@@ -17,7 +17,7 @@ from s1ctl.ledger.ledger import open_ledger
 from s1ctl.operation.events import Event
 from s1ctl.targets.docker_container import SITE
 from s1ctl.targets.docker_engine import Engine, connect_engine
-from tests.support.cases import CASES, outcome_of, stand_of
+from tests.support.cases import CASES, outcome_of, words_of
 from tests.support.forked import At, Ended
 from tests.support.kiosk import FIRST, SECOND, KioskSite, Opened
 from tests.support.operators import disk, fill, on_terminal, wide
@@ -84,7 +84,7 @@ def take_in_between(site: KioskSite) -> None:
 def test_a_subnet_of_somebody_else_is_named_before_anything_is_made(
     filled_kiosk: Opened, second: KioskSite
 ) -> None:
-    engine = filled_kiosk.engine
+    engine, nothing = filled_kiosk.engine, {"containers": []}
     with theirs(engine, second) as shown:
         take(engine, second)
         made = shown()
@@ -93,7 +93,8 @@ def test_a_subnet_of_somebody_else_is_named_before_anything_is_made(
         assert outcome_of(ended.status, refused) == CASES["subnet-taken-by-somebody"].outcome, ended
         assert f"{subnet_of(second)} overlaps" in ended.err
         assert f"{second.name}-theirs" in ended.err
-        assert (shown(), ours(engine, second)) == (made, [])
+        assert shown() == made
+        CASES["subnet-taken-by-somebody"].prove(nothing, {"containers": ours(engine, second)})
     with open_ledger(second.state) as ledger:
         assert not ledger.operations.history()
 
@@ -101,7 +102,7 @@ def test_a_subnet_of_somebody_else_is_named_before_anything_is_made(
 def test_a_subnet_that_somebody_takes_in_between_is_taken_back(
     filled_kiosk: Opened, second: KioskSite
 ) -> None:
-    engine = filled_kiosk.engine
+    engine, nothing = filled_kiosk.engine, {"containers": []}
     with theirs(engine, second) as shown:
         at = At(this=begun("prepare"), act=lambda: take_in_between(second))
         ended = install(filled_kiosk, second, at)
@@ -113,7 +114,7 @@ def test_a_subnet_that_somebody_takes_in_between_is_taken_back(
         found = shown()
         assert isinstance(found, dict)
         assert (found["Labels"], found["Containers"]) == ({"owner": "somebody"}, {})
-        assert ours(engine, second) == []
+        CASES["subnet-taken-in-between"].prove(nothing, {"containers": ours(engine, second)})
         assert second.data("lock", "show") == {"held": None}
 
 
@@ -181,7 +182,7 @@ def test_where_nothing_runs_from_tmp_a_dump_is_proven_and_an_upgrade_done(
 
 
 def test_a_plan_fits_into_60_columns(filled_kiosk: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    site, before = filled_kiosk.site, stand_of(filled_kiosk.site.state)
+    site, before = filled_kiosk.site, words_of(filled_kiosk.site.state)
     for name, value in site.environment.items():
         monkeypatch.setenv(name, value)
     for words in (("plan", "--to", SECOND), ("upgrade", "--to", SECOND, "--dry-run"), ("status",)):
@@ -194,4 +195,4 @@ def test_a_plan_fits_into_60_columns(filled_kiosk: Opened, monkeypatch: pytest.M
     status, screen = on_terminal(words, columns=COLUMNS, TERM="xterm")
     assert status in (0, 4), screen  # some hosts are warned of
     assert wide(screen, COLUMNS) == []
-    assert stand_of(site.state) == before
+    CASES["plan-at-60-columns"].prove(before, words_of(site.state))

@@ -31,7 +31,6 @@ from tests.support.turns import TURNS, install_middle
 from tests.support.worlds import ALWAYS, UNDONE, Killed, Mortal, make_world
 
 pytestmark = pytest.mark.integration
-KILLS = (1, 4)  # the moments of a step's `do` at which it is killed, where it has so many
 UNTRIED = ("LoadRelease",)  # the release is loaded before: there is nothing to be done
 FINAL = ("RecordRelease",)
 
@@ -41,6 +40,7 @@ class Tried:
     """A world with an open operation, whose steps are tried in their order."""
 
     run: Run
+    kills: tuple[int, ...]  # the moments of a step's `do` to be killed at, where it has so many
     kill: Callable[[Action, int], None]
     stand: Callable[[], object]
 
@@ -71,7 +71,7 @@ def fake(folder: Path, plan: Plan) -> Tried:
             world.mortal = Mortal()
 
     run = opened_run(world.context(), plan, world.action, 1)
-    return Tried(run=run, kill=kill, stand=lambda: tuple(world.effects))
+    return Tried(run=run, kills=(1, 2), kill=kill, stand=lambda: tuple(world.effects))
 
 
 @pytest.fixture
@@ -91,6 +91,7 @@ def real(filled_kiosk: Opened, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trie
     try:
         yield Tried(
             run=run,
+            kills=(3,),
             kill=kill_at_a_tick,
             stand=lambda: (filled_kiosk.running(), filled_kiosk.rows()),
         )
@@ -132,7 +133,7 @@ def keeps_the_contract(tried: Tried, item: Item) -> None:
     assert (action.undo is not None) == (name in UNDONE), name
     assert action.is_final == (name in FINAL), name
     assert action.probe() is Presence.ABSENT, f"{name} before it is done"
-    for moment in KILLS:
+    for moment in tried.kills:
         with_a_kill(tried, action, moment)
         assert action.probe() in (Presence.ABSENT, done), f"{name} after a kill"
     action.do(silent)
