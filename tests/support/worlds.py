@@ -126,9 +126,8 @@ class World:
         def probe() -> Presence:
             if name in self.unknown:
                 return Presence.UNKNOWN
-            if type(item.step).__name__ in ALWAYS:
-                return Presence.ABSENT
-            return Presence.PRESENT if name in self.effects else Presence.ABSENT
+            is_there = name in self.effects and type(item.step).__name__ not in ALWAYS
+            return Presence.PRESENT if is_there else Presence.ABSENT
 
         def do(_: Notify) -> Record:
             self.steals.get(name, tuple)()
