@@ -43,9 +43,10 @@ TITLES: Mapping[Area, str] = {
 _HEAD = (
     "Each row is provoked by a test that runs the command line. Registry, engine, database and"
     " file systems are real ones, but where `provoked` in `tests/cases.yaml` says that one"
-    " pretends, or that a clock, a table of mounts or a user's id was changed. *Untouched* is what"
-    " that test compared before and after; `-` says that it compared nothing in this way, not that"
-    " something changed. `s1ctl explain CODE` says more, offline."
+    " pretends, or that a clock, a table of mounts or a user's id was changed; bad bundles are"
+    " loaded before a registry that pretends to be empty. *Untouched* is what that test compared"
+    " before and after; `-` says that it compared nothing in this way, not that something changed."
+    " `s1ctl explain CODE` says more, offline."
 )
 _PASSING = ("ledger.db-shm", "ledger.db-wal", "s1ctl.log", "logs")
 Stands = Mapping[Untouched, object]
