@@ -25,6 +25,7 @@ def holding(context: Context, name: str) -> Iterator[int]:
 
 def take(context: Context, name: str, *, plan: str, message: str) -> int:
     """Take the lock for the operation `name`, and say the fencing number. Raises `SiteHeld`."""
+    former = context.ledger.lock.holder()
     fence = context.ledger.lock.acquire(
         operation=name,
         holder=context.holder,
@@ -34,7 +35,8 @@ def take(context: Context, name: str, *, plan: str, message: str) -> int:
         is_alive=lives,
     )
     try:
-        _take_at_engine(context, _mark(context, name, plan, message))
+        mark = _mark(context, name, plan, message)
+        _take_at_engine(context, mark, known=former.operation if former else "")
     except S1Error:
         context.ledger.lock.release(name, fence=fence)
         raise
@@ -51,28 +53,30 @@ def give_back(context: Context, name: str, *, fence: int | None = None) -> None:
     context.ledger.lock.release(name, fence=fence)
 
 
-def _take_at_engine(context: Context, mark: Hold) -> None:
+def _take_at_engine(context: Context, mark: Hold, *, known: str) -> None:
     try:
         context.target.hold(mark)
     except SiteHeld:
         former = context.target.holder()
-        if former is not None and not _is_over(context, former):
+        if former is not None and not _is_over(context, former, known):
             raise
         context.target.break_hold()
         context.target.hold(mark)
 
 
-def _is_over(context: Context, hold: Hold) -> bool:
+def _is_over(context: Context, hold: Hold, known: str) -> bool:
     """Say whether what the engine still holds has ended, as our ledger and this host know.
 
-    An operation that the ledger does not know was killed before it was opened.
+    An operation that the ledger has not opened, though its lock is `known` to it, was killed
+    before that; one whose lock it does not know either is from after the ledger was copied.
     """
     if hold.host != context.holder.host:
         return False
     operation = context.ledger.operations.find(hold.operation)
     if operation is None:
         process = Holder(who=hold.who, host=hold.host, pid=hold.pid, boot_id=hold.boot_id)
-        return not lives(process)
+        is_ours = not hold.plan or hold.operation == known
+        return is_ours and not lives(process)
     is_ours = str(operation.plan.digest) == hold.plan
     return is_ours and operation.state not in UNFINISHED
 

@@ -130,6 +130,19 @@ def test_killed_in_a_start_hook_the_site_is_free_for_whatever_comes_next(
     assert run(world, upgrade()).state == "done"  # type: ignore[attr-defined]
 
 
+def test_an_operation_that_a_restored_ledger_does_not_know_keeps_the_site(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s1ctl.operation.holding.lives", lambda _: False)
+    holder = world.context().holder
+    world.mark = Hold(
+        operation="op-9", who=holder.who, host=holder.host, pid=1, boot_id="b", since="",
+        plan="p", message="",
+    )  # fmt: skip
+    with pytest.raises(SiteHeld), holding(world.context(), "prune"):
+        pytest.fail("it is held")
+
+
 def test_what_another_host_holds_is_never_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
