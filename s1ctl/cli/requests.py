@@ -36,7 +36,9 @@ class _Teller(logging.Handler):
         scheme, host, port, method, target, _, status, _ = record.args
         path = str(target).partition("?")[0]
         try:
-            self._tell(f"  request: {method} {scheme}://{host}:{port}{path} -> {status}")
+            # Only the engine is asked without a port, through its socket.
+            where = f"{scheme}://{host}:{port}" if port else "engine "
+            self._tell(f"  request: {method} {where}{path} -> {status}")
         except OSError:
             self.handleError(record)
 
