@@ -286,10 +286,19 @@ class Opened:
         }
 
     def forget_image(self, version: str) -> None:
-        """Have the image of a release's own not in the engine, so that it is pulled."""
+        """Have the image of a release's own not in the engine, so that it is pulled.
+
+        What a rollback has kept of it, stopped, goes too.
+        """
         plan = self.site.data("upgrade", "--to", version, "--dry-run")["plan"]
         pull = next(step for step in plan["stage"] if step["kind"] == "pull-images")
-        self.engine.remove_image(next(name for name in pull["references"] if "/web@" in name))
+        reference = next(name for name in pull["references"] if "/web@" in name)
+        for name in self.engine.containers({SITE: self.site.name}):
+            found = self.engine.container(name) or {"Config": {}, "State": {}}
+            is_kept = not found["State"].get("Running", True)
+            if is_kept and found["Config"].get("Image") == reference:
+                self.engine.remove(name)
+        self.engine.remove_image(reference)
 
     @contextmanager
     def beside(self, folder: Path) -> Iterator[KioskSite]:
