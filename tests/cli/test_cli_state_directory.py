@@ -14,6 +14,7 @@ from tests.support.bundles import CHANNEL, PRODUCT, make_parts, make_vendor, wri
 from tests.support.cases import CASES, Case, outcome_of
 from tests.support.operators import ENGINE, bytes_of, disk, fill, fill_ledger, mount, write_site
 from tests.support.preflight import PretendedEngine
+from tests.support.require import need
 
 READING = (
     ("status",),
@@ -137,6 +138,7 @@ def test_plan_and_preflight_say_of_a_ledger_that_takes_nothing_what_they_said_be
 @pytest.fixture
 def theirs(run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A site of a user who is not root, below a folder that everybody may enter."""
+    need("root")
     with tempfile.TemporaryDirectory(prefix="s1-", dir="/tmp") as folder:
         state = Path(folder) / "state"
         Path(folder).chmod(0o755)
@@ -148,7 +150,6 @@ def theirs(run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield state
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 def test_a_state_directory_without_the_right_to_write_is_read(run, theirs: Path) -> None:
     for path in theirs.glob("ledger.db-*"):
         path.unlink()
@@ -161,7 +162,6 @@ def test_a_state_directory_without_the_right_to_write_is_read(run, theirs: Path)
     assert outcome_of(refused[0], json.loads(refused[1])) == CASES["state-no-right"].outcome
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 def test_a_state_directory_of_root_is_not_entered_by_others(run, theirs: Path) -> None:
     os.chown(theirs, 0, 0)
     with another_user():

@@ -299,8 +299,7 @@ def test_an_autovacuum_is_named_and_gives_way_where_the_role_may_hurry_it(
 
 
 def test_a_full_disk_takes_the_hop_back(site: DatabaseSite, server: Server) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts a small disk")
+    need("root")
     with small_disk(server, 24) as folder:
         server.make_tablespace("small", folder)
         with copied(server, site_template(site, server), tablespace="small") as copy:
@@ -563,8 +562,7 @@ def dumps(site: DatabaseSite) -> object:
 
 
 def test_a_disk_that_has_no_room_for_a_dump(site: DatabaseSite) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts a small disk")
+    need("root")
     with disk_of_backups(site, 8):
         before, files = site.words(), dumps(site)
         status, document = site.data("backup", "create")
@@ -576,8 +574,7 @@ def test_a_disk_that_has_no_room_for_a_dump(site: DatabaseSite) -> None:
 
 
 def test_a_disk_that_fills_up_in_the_middle_of_a_dump(site: DatabaseSite) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts a small disk")
+    need("root")
     site.database.execute(
         "CREATE TABLE bulk AS SELECT string_agg(md5(random()::text), '') AS t"
         " FROM generate_series(1, 200000) i GROUP BY i % 1000"

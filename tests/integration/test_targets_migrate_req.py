@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from s1ctl.targets.handover import SWITCH
+from tests.support.require import lack
 
 CLIENTS = 40
 WAIT_S = 10
@@ -62,7 +63,7 @@ def _is_answered(client: socket.socket) -> bool:
 @pytest.mark.integration
 def test_no_connection_that_waits_is_reset_while_the_switch_is_on() -> None:
     if not SWITCH.exists() or not _may_unshare():
-        pytest.skip("the kernel has no tcp_migrate_req, or no network namespace may be made")
+        lack("namespaces", "the kernel has no tcp_migrate_req, or no network namespace may be made")
     script = SCRIPT.replace("ROOT", str(Path(__file__).parent.parent.parent))
     command = f"ip link set lo up; exec {sys.executable} -"
     done = subprocess.run(

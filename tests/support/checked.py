@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from s1ctl.ledger.ledger import open_ledger
 from tests.support.cases import Untouched, stand_of, words_of
 from tests.support.loads import Said, s1ctl, watched
 from tests.support.preflight import PretendedEngine
+from tests.support.require import lack
 
 VERSION = {"Version": "27.5.1", "ApiVersion": "1.47", "MinAPIVersion": "1.24"}
 INFO = {
@@ -117,4 +116,4 @@ def _mount(*words: str) -> None:
         ["mount", *words], capture_output=True, text=True, timeout=30, check=False
     )
     if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+        lack("mounts", done.stderr.strip())

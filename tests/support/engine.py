@@ -197,11 +197,8 @@ def own_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
 @contextmanager
 def running_engine(folder: Path, *, number: int = 77) -> Iterator[OwnEngine]:
     """Run an engine of our own with its data in `folder`; needs root and `ip netns`."""
-    need("docker")
-    if os.geteuid() != 0 or not shutil.which("dockerd") or not shutil.which("ip"):
-        if "docker" in os.environ.get("S1CTL_REQUIRE", "").split(","):
-            pytest.fail("an engine of our own needs root, dockerd and ip", pytrace=False)
-        pytest.skip("an engine of our own needs root, dockerd and ip")
+    for part in ("docker", "root", "dockerd", "ip"):
+        need(part)
     engine = OwnEngine(folder, number=number)
     try:
         engine.start()

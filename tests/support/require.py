@@ -4,19 +4,27 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 ENGINE = Path("/var/run/docker.sock")
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
-COMES_WITH = {"mmdebstrap": "docker"}  # images for the engine are made with it
+# Images for the engine are made by mmdebstrap; the engine's own machine gives the rest.
+COMES_WITH = dict.fromkeys(
+    ("mmdebstrap", "root", "dockerd", "ip", "mounts", "namespaces"), "docker"
+)
 
 
 def need(part: str) -> None:
     """Skip the test when `part` is absent; fail it when `S1CTL_REQUIRE` names that part."""
     missing = _missing(part)
-    if missing is None:
-        return
+    if missing is not None:
+        lack(part, missing)
+
+
+def lack(part: str, missing: str) -> NoReturn:
+    """Skip the test, or fail it where `S1CTL_REQUIRE` names the part: a try has shown it absent."""
     if COMES_WITH.get(part, part) in os.environ.get("S1CTL_REQUIRE", "").split(","):
         pytest.fail(f"{part} is required: {missing}", pytrace=False)
     pytest.skip(f"{part}: {missing}")
@@ -25,6 +33,8 @@ def need(part: str) -> None:
 def _missing(part: str) -> str | None:
     if part == "docker":
         return None if _answers(ENGINE) else f"no engine answers at {ENGINE}"
+    if part == "root":
+        return None if os.geteuid() == 0 else "the tests are not run as root"
     if part == "postgres":
         return None if (POSTGRES_BIN / "postgres").exists() else f"no {POSTGRES_BIN}/postgres"
     program = {"registry": "docker-registry"}.get(part, part)
