@@ -18,8 +18,8 @@ def apply(
 
     With the same plan, steps and rollback point as an upgrade.
     """
-    from s1ctl.operation.mending import apply_plan
+    from s1ctl.operation.mending import mend_plan
 
     here = context.of(line)
-    code = run_plan(here, apply_plan, is_dry=dry_run, is_yes=yes, probe=probe, events=events)
+    code = run_plan(here, mend_plan, is_dry=dry_run, is_yes=yes, probe=probe, events=events)
     raise typer.Exit(code)

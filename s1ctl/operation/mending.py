@@ -11,7 +11,7 @@ from s1ctl.plan.steps import Instance
 from s1ctl.targets.docker_running import runs
 
 
-def apply_plan(context: Context) -> Plan:
+def mend_plan(context: Context) -> Plan:
     """Plan the installed release with what the site file says now; empty where nothing differs.
 
     Units that are gone or stopped are made to run again. Where one of them holds data, that comes

@@ -98,7 +98,7 @@ def first_root(raw: bytes, fingerprint: str | None) -> TrustedRoot:
     """
     chain = parse_chain(raw)
     for place, envelope in enumerate(chain):
-        if fingerprint in (None, hashlib.sha256(envelope.payload).hexdigest()):
+        if fingerprint in (None, _fingerprint(envelope)):
             return walk_chain(_trust(envelope), chain[place + 1 :])
     raise refuse(f"no root in it has the fingerprint `{fingerprint}`", "S1-T02")
 
@@ -142,8 +142,16 @@ def _check_known(trusted: TrustedRoot, version: int, envelope: Envelope) -> None
     """Compare with the root of that version, unless it is older than all that this site has."""
     known = trusted.envelopes[::-1][trusted.document.version - version :][:1]
     if known and known[0].payload != envelope.payload:
-        raise refuse(f"there are two different roots {version}", "S1-T04")
+        ours, theirs = map(_fingerprint, (known[0], envelope))
+        raise refuse(
+            f"there are two different roots {version}: `{ours}` is trusted, and it has `{theirs}`",
+            "S1-T04",
+        )
     _trust(envelope)
+
+
+def _fingerprint(envelope: Envelope) -> str:
+    return hashlib.sha256(envelope.payload).hexdigest()
 
 
 def _trust(envelope: Envelope) -> TrustedRoot:

@@ -13,7 +13,7 @@ from s1ctl.errors import ContentsRefused, NoPath, NotReady, SiteHeld, UsageError
 from s1ctl.ledger.backups import Backup, Proof
 from s1ctl.ledger.points import RollbackPoint
 from s1ctl.operation import gather
-from s1ctl.operation.mending import apply_plan
+from s1ctl.operation.mending import mend_plan
 from s1ctl.plan.plan import Plan, SecretUse, Settings
 from s1ctl.plan.planner import plan_install
 from s1ctl.plan.steps import (
@@ -169,17 +169,17 @@ def rolled(plan: Plan) -> list[str]:
 
 
 def test_apply_replaces_the_units_of_a_changed_value_and_then_nothing(place) -> None:
-    assert apply_plan(place).is_empty
+    assert mend_plan(place).is_empty
     place.site.values["mode"] = "slow"
-    plan = apply_plan(place)
+    plan = mend_plan(place)
     assert (plan.verb, rolled(plan)) == ("apply", ["api"])
     place.carry_out(plan)
-    assert apply_plan(place).is_empty
+    assert mend_plan(place).is_empty
 
 
 def test_apply_makes_anew_what_is_gone_beside_where_it_was(place) -> None:
     place.gone.add("acme-api-1.0.0-1a")
-    plan = apply_plan(place)
+    plan = mend_plan(place)
     assert rolled(plan) == ["api"]
     roll = next(s for s in plan.hops[0].steps if isinstance(s, Roll))
     assert roll.to.placements[0].container == "acme-api-1.0.0-1b"
@@ -193,19 +193,19 @@ def test_apply_starts_data_where_it_was_and_asks_no_database_for_that(place, mon
 
     monkeypatch.setattr(gather, "applied_texts", away)
     place.gone |= {"acme-db-1.0.0-1a", "acme-api-1.0.0-1a"}
-    plan = apply_plan(place)
+    plan = mend_plan(place)
     prepare = next(step for step in plan.stage if isinstance(step, Prepare))
     assert [i.placements[0].container for i in prepare.data] == ["acme-db-1.0.0-1a"]
     assert rolled(plan) == ["api"]
     assert not any(isinstance(step, CheckSite) for step in plan.stage)
     place.gone.remove("acme-api-1.0.0-1a")
-    alone = apply_plan(place)
+    alone = mend_plan(place)
     assert (len(alone.stage), alone.hops) == (3, ())
 
 
 def test_back_from_changed_settings_leads_to_the_former_and_no_further(place) -> None:
     place.site.values["mode"] = "slow"
-    place.carry_out(apply_plan(place))
+    place.carry_out(mend_plan(place))
     plan = gather.rollback_plan(place)
     assert rolled(plan) == ["api"]
     assert next(iter(plan.settings.values())).values == {"mode": "fast"}

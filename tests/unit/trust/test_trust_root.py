@@ -125,7 +125,12 @@ def test_a_skipped_version_is_refused():
 
 def test_a_fork_is_refused():
     other = msgspec.structs.replace(VENDOR.document, note="another first root")
-    assert refusal(sign_root(other, VENDOR.root_keys)) == "S1-T04"
+    fork = sign_root(other, VENDOR.root_keys)
+    with pytest.raises(NotVerified) as caught:
+        walk_chain(VENDOR.trust.root, [fork])
+    assert caught.value.code == "S1-T04"
+    for envelope in (fork, VENDOR.trust.root.envelopes[0]):
+        assert f"`{hashlib.sha256(envelope.payload).hexdigest()}`" in caught.value.message
 
 
 def test_a_root_of_another_product_is_refused():
